@@ -1,0 +1,78 @@
+"""Rating predictions from a Restricted Boltzmann Machine: the Python side of the command ``rbmcli``.
+
+Each function does what the subcommand of its name does; it takes paths, Arrow tables or pandas frames
+and returns a result with Arrow tables. Everything is imported when it is first asked for.
+
+    import rbmcli
+
+    parts = rbmcli.prepare("ratings.csv")
+    model = rbmcli.train(parts.train, valid=parts.valid).model
+    result = rbmcli.predict(model, history=parts.train, pairs=parts.test)
+    print(rbmcli.evaluate(result.table, history=parts.train).as_dict())
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rbmcli.config import (
+        InputSettings,
+        LevelSettings,
+        PredictSettings,
+        PrepareSettings,
+        RecommendSettings,
+        TrainSettings,
+    )
+    from rbmcli.errors import RbmcliError
+    from rbmcli.models.store import load_model, save_model
+    from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.predict import predict
+    from rbmcli.pipeline.prepare import prepare
+    from rbmcli.pipeline.recommend import recommend
+    from rbmcli.pipeline.train import train
+
+__all__ = [
+    "InputSettings",
+    "LevelSettings",
+    "PredictSettings",
+    "PrepareSettings",
+    "RbmcliError",
+    "RecommendSettings",
+    "TrainSettings",
+    "evaluate",
+    "load_model",
+    "predict",
+    "prepare",
+    "recommend",
+    "save_model",
+    "train",
+]
+
+_HOMES = {
+    "InputSettings": "rbmcli.config",
+    "LevelSettings": "rbmcli.config",
+    "PredictSettings": "rbmcli.config",
+    "PrepareSettings": "rbmcli.config",
+    "RbmcliError": "rbmcli.errors",
+    "RecommendSettings": "rbmcli.config",
+    "TrainSettings": "rbmcli.config",
+    "evaluate": "rbmcli.pipeline.evaluate",
+    "load_model": "rbmcli.models.store",
+    "predict": "rbmcli.pipeline.predict",
+    "prepare": "rbmcli.pipeline.prepare",
+    "recommend": "rbmcli.pipeline.recommend",
+    "save_model": "rbmcli.models.store",
+    "train": "rbmcli.pipeline.train",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'rbmcli' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,60 @@
+"""The errors that a user can meet, each with the exit code that the command line ends with.
+
+RbmcliError                  1   something unexpected
+├── DivergenceError          1   training left the finite numbers
+├── UsageError               2   options that do not fit together or are out of range
+├── DataError                3   an input file or table that cannot be used
+├── MismatchError            4   files that do not belong together, or a schema that differs
+└── LockedError              5   another run is writing the same output
+
+A message says what is wrong, where, and what was expected; a hint says what to do next.
+"""
+
+from __future__ import annotations
+
+
+class RbmcliError(Exception):
+    """An error with a message for the user.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where it is, and what was expected, in one line where possible.
+    hint : str
+        What to do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class DivergenceError(RbmcliError):
+    """Training produced a parameter that is not finite."""
+
+
+class UsageError(RbmcliError):
+    """An option is out of range, missing, or contradicts another one."""
+
+    exit_code = 2
+
+
+class DataError(RbmcliError):
+    """An input cannot be read, or holds values that cannot be used."""
+
+    exit_code = 3
+
+
+class MismatchError(RbmcliError):
+    """Inputs are each valid but do not belong together, or follow another schema."""
+
+    exit_code = 4
+
+
+class LockedError(RbmcliError):
+    """Another run holds the lock of an output."""
+
+    exit_code = 5

@@ -1,0 +1,73 @@
+"""How work below the command line tells what it is doing, without knowing who listens.
+
+The pipeline calls a `Progress`; the command line gives it one that draws on a terminal or writes log
+lines; everyone else gets `SILENT`, which does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """The figures of one training epoch.
+
+    Attributes
+    ----------
+    epoch, epochs : int
+        Number of the epoch, from 1, and the most that will be run.
+    loss : float
+        Mean cross-entropy of the reconstructed levels, in nats per training rating.
+    valid_rmse, valid_nll : float or None
+        Root mean squared error (in units of the rating) and mean negative log-likelihood (in nats) on
+        the validation ratings; None without validation.
+    is_best : bool
+        Whether no earlier epoch had a smaller validation RMSE.
+    ratings_per_second : float
+        Training ratings per second of this epoch.
+    seconds_left : float
+        Estimate of the seconds that remain if every epoch is run.
+    """
+
+    epoch: int
+    epochs: int
+    loss: float
+    valid_rmse: float | None
+    valid_nll: float | None
+    is_best: bool
+    ratings_per_second: float
+    seconds_left: float
+
+
+class Step:
+    """One step under way; `advance` tells how many units of it are done."""
+
+    def advance(self, amount: int) -> None:
+        """Tell that `amount` further units are done."""
+
+
+class Progress:
+    """The null object of all progress: every call is accepted, nothing is shown."""
+
+    def info(self, message: str) -> None:
+        """Tell a fact that a user wants to see."""
+
+    def detail(self, message: str) -> None:
+        """Tell a fact that only a curious user wants to see."""
+
+    def warn(self, message: str) -> None:
+        """Tell something that may make the result other than expected."""
+
+    def epoch(self, report: EpochReport) -> None:
+        """Tell the figures of a finished training epoch."""
+
+    @contextmanager
+    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
+        """Surround a step that may take longer than a second; `total` counts its units if known."""
+        yield Step()
+
+
+SILENT = Progress()
