@@ -1,0 +1,1 @@
+"""Tables of ratings: contracts, readers, writers, ids, levels and splits. Knows Arrow, knows no model."""

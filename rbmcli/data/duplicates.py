@@ -1,0 +1,89 @@
+"""Several ratings of one item by one user become one, or an error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.data.levels import MAX_DISTINCT, Levels
+from rbmcli.data.ordering import PairCodes
+from rbmcli.errors import DataError
+
+
+def resolve_duplicates(
+    table: pa.Table, policy: str, levels: Levels | None, where: str
+) -> tuple[pa.Table, int]:
+    """Keep one rating of each user and item.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Ratings: columns `user`, `item`, `rating` and perhaps `timestamp`.
+    policy : {"error", "first", "last", "mean"}
+        Which rating is kept: the first or last by timestamp, then by row; or the last with the mean of all
+        ratings, put on the nearest level where the scale has levels.
+    levels : Levels or None
+        Levels of the scale where they are known; otherwise a scale of at most 20 distinct ratings has them.
+    where : str
+        Name of the input, for messages.
+
+    Returns
+    -------
+    table : pyarrow.Table
+        The rows kept, in the order of the input.
+    dropped : int
+        Number of rows left out.
+
+    Raises
+    ------
+    DataError
+        If there are duplicates and the policy is "error".
+    """
+    keys = PairCodes.of(table).keys()
+    ordered = np.sort(keys)
+    repeats = int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+    if repeats == 0:
+        return table, 0
+    if policy == "error":
+        raise _first_duplicate(table, keys, repeats, where)
+    times = table.column("timestamp").to_numpy() if "timestamp" in table.column_names else np.zeros(len(keys))
+    order = np.lexsort((times, keys))
+    starts = np.flatnonzero(np.append(True, np.diff(keys[order]) != 0))
+    ends = np.append(starts[1:], len(keys))
+    kept = order[starts] if policy == "first" else order[ends - 1]
+    if policy == "mean":
+        table = _with_means(table, order, starts, kept, levels)
+    return table.take(pa.array(np.sort(kept))), repeats
+
+
+def _first_duplicate(table: pa.Table, keys: np.ndarray, repeats: int, where: str) -> DataError:
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    second = int(np.flatnonzero(firsts[inverse] != np.arange(len(keys)))[0])
+    first = int(firsts[inverse[second]])
+    user, item = table.column("user")[second].as_py(), table.column("item")[second].as_py()
+    return DataError(
+        f"{where}: user {user!r} rated item {item!r} more than once, in the ratings {first + 1:,} and "
+        f"{second + 1:,}; {repeats:,} such {'repeat' if repeats == 1 else 'repeats'} in all, expected one "
+        "rating of each user and item",
+        hint="choose one with --duplicates last, first or mean",
+    )
+
+
+def _with_means(
+    table: pa.Table, order: np.ndarray, starts: np.ndarray, kept: np.ndarray, levels: Levels | None
+) -> pa.Table:
+    """Put the mean of its group into the row that is kept of each."""
+    ratings = table.column("rating").to_numpy()
+    sizes = np.diff(np.append(starts, len(order)))
+    means = np.add.reduceat(ratings[order].astype(np.float64), starts) / sizes
+    if levels is None:
+        distinct = np.unique(ratings)
+        levels = Levels(distinct) if len(distinct) <= MAX_DISTINCT else None
+    repeated = sizes > 1
+    chosen = means.astype(np.float32)
+    if levels is not None:
+        chosen = levels.values[levels.nearest(means)]
+    ratings = ratings.copy()
+    ratings[kept[repeated]] = chosen[repeated]
+    index = table.schema.get_field_index("rating")
+    return table.set_column(index, "rating", pa.array(ratings, pa.float32()))

@@ -1,0 +1,335 @@
+"""One way in for all ratings, pairs and users, whatever their format: files, pipes, or tables in memory.
+
+`read_ratings`, `read_pairs` and `read_users` choose a reader, find the columns, leave out bad rows, settle
+types of ids and duplicates; every command starts with one of them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pyarrow as pa
+
+from rbmcli.config import InputSettings
+from rbmcli.data.columns import check_distinct, find_roles, rename_roles
+from rbmcli.data.concatenation import concatenate
+from rbmcli.data.duplicates import resolve_duplicates
+from rbmcli.data.ids import normalise_ids
+from rbmcli.data.levels import Levels
+from rbmcli.data.readers.jsonl import read_jsonl
+from rbmcli.data.readers.parquet import raw_from_table, read_parquet_input
+from rbmcli.data.readers.raw import RawTable
+from rbmcli.data.readers.rows import check_rows
+from rbmcli.data.readers.sources import open_input
+from rbmcli.data.readers.text import read_text
+from rbmcli.data.readers.values import infer_text
+from rbmcli.data.rejections import Rejections
+from rbmcli.data.schemas import RATINGS, check_contract
+from rbmcli.data.storage import decode_metadata
+from rbmcli.errors import DataError, MismatchError
+from rbmcli.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Source: TypeAlias = "str | os.PathLike[str] | pa.Table | pd.DataFrame"
+"""A path, '-' for standard input, or a table in memory: Arrow, pandas, or what else gives Arrow data."""
+
+_IN_MEMORY = "the table"
+
+
+@dataclass(frozen=True)
+class RatingsTable:
+    """Ratings as every command uses them.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        `user` and `item` (int64 or string), `rating` (float32), `timestamp` (int64 seconds) if the input
+        has one, then its further columns; in the row order of the input.
+    metadata : dict
+        The rbmcli metadata, where the input is one ratings file of rbmcli; of several files of one run of
+        prepare, what they have in common; empty otherwise.
+    where : str
+        Name of the input, for messages.
+    n_read, n_bad, n_duplicates : int
+        Rows read, rows left out as bad, rows left out as duplicates.
+    """
+
+    table: pa.Table
+    metadata: dict[str, Any]
+    where: str
+    n_read: int
+    n_bad: int
+    n_duplicates: int
+
+
+@dataclass(frozen=True)
+class PairsTable:
+    """Pairs of user and item to predict.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The columns and rows of the input in their order, those of user and item named `user` and `item`
+        (int64 or string), that of a rating, if one is recognised, `rating`.
+    metadata : dict
+        The rbmcli metadata; empty for a file of another tool.
+    where : str
+        Name of the input, for messages.
+    """
+
+    table: pa.Table
+    metadata: dict[str, Any]
+    where: str
+
+
+@dataclass(frozen=True)
+class UsersTable:
+    """Users to recommend to.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        One column `user` (int64 or string), in the order of the input.
+    where : str
+        Name of the input, for messages.
+    """
+
+    table: pa.Table
+    where: str
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one of several inputs holds."""
+
+    table: pa.Table
+    metadata: dict[str, Any]
+    where: str
+    n_read: int
+
+
+def read_ratings(
+    source: Source | Sequence[Source],
+    settings: InputSettings = InputSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+) -> RatingsTable:
+    """Read ratings from one or several inputs.
+
+    Parameters
+    ----------
+    source : path, table, or sequence of these
+        Text, JSON Lines or Parquet (a file or a folder), compressed or not; '-' is standard input.
+    settings : InputSettings
+        Columns, types, and what to do with bad rows and duplicates.
+    progress : Progress
+        Hears of what is read and left out.
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or a column not be found, or for bad rows and duplicates where the
+        settings say so.
+    MismatchError
+        If files of two runs of prepare are mixed.
+    """
+    sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise DataError("no ratings: expected at least one input")
+    rejections = Rejections(settings.on_error, progress)
+    parts = [_read_part(each, settings, rejections, progress, needs_rating=True) for each in sources]
+    n_bad = rejections.finish()
+    check_same_run(*((part.metadata, part.where) for part in parts))
+    where = parts[0].where if len(parts) == 1 else f"{parts[0].where} and {len(parts) - 1} more"
+    table = concatenate([(part.table, part.where) for part in parts], progress)
+    metadata = _common_metadata(parts)
+    table, n_duplicates = resolve_duplicates(
+        table, settings.duplicates, Levels.from_metadata(metadata), where
+    )
+    if n_duplicates:
+        progress.info(
+            f"{where}: {n_duplicates:,} duplicate ratings left out (--duplicates {settings.duplicates})"
+        )
+    return RatingsTable(table, metadata, where, sum(part.n_read for part in parts), n_bad, n_duplicates)
+
+
+def read_pairs(
+    source: Source,
+    settings: InputSettings = InputSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+) -> PairsTable:
+    """Read pairs of user and item; a pair may stand there several times.
+
+    Parameters
+    ----------
+    source : path or table
+        As for `read_ratings`.
+    settings : InputSettings
+        Columns, types, and what to do with bad rows.
+    progress : Progress
+        Hears of what is read and left out.
+
+    Raises
+    ------
+    DataError
+        If the input cannot be read, a column not be found, or an id is missing and bad rows are not to be
+        skipped.
+    """
+    rejections = Rejections(settings.on_error, progress)
+    part = _read_part(source, settings, rejections, progress, needs_rating=False)
+    rejections.finish()
+    return PairsTable(part.table, part.metadata, part.where)
+
+
+def read_users(
+    source: Source,
+    settings: InputSettings = InputSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+) -> UsersTable:
+    """Read a list of users, one a row; a table with further columns will do.
+
+    Parameters
+    ----------
+    source : path or table
+        As for `read_ratings`.
+    settings : InputSettings
+        Column and type of the users, and what to do with bad rows.
+    progress : Progress
+        Hears of what is read and left out.
+
+    Raises
+    ------
+    DataError
+        If the input cannot be read, there is no column of users, or one is missing and bad rows are not to
+        be skipped.
+    """
+    rejections = Rejections(settings.on_error, progress)
+    part = _read_part(source, settings, rejections, progress, needs_rating=False, needs_item=False)
+    rejections.finish()
+    return UsersTable(part.table, part.where)
+
+
+def check_same_run(*metadata_and_where: tuple[dict[str, Any], str]) -> None:
+    """Check that files belong to one run of prepare, as far as they belong to any.
+
+    Parameters
+    ----------
+    *metadata_and_where : tuple of dict and str
+        The rbmcli metadata and the name of each file.
+
+    Raises
+    ------
+    MismatchError
+        If two files carry different fingerprints of their run.
+    """
+    known = [(metadata["run"], where) for metadata, where in metadata_and_where if "run" in metadata]
+    for run, where in known[1:]:
+        if run != known[0][0]:
+            raise MismatchError(
+                f"{known[0][1]} and {where} come from different runs of prepare, expected files of one run",
+                hint="a rating may stand in the one to train on and in the other to test on: prepare again",
+            )
+
+
+def _read_part(
+    source: Source,
+    settings: InputSettings,
+    rejections: Rejections,
+    progress: Progress,
+    *,
+    needs_rating: bool,
+    needs_item: bool = True,
+) -> _Part:
+    needs = {"needs_rating": needs_rating, "needs_item": needs_item}
+    if not isinstance(source, str | os.PathLike):
+        return _part_of(_raw_of_memory(source), settings, rejections, progress, **needs)
+    with open_input(source, settings.input_format) as file, progress.step(f"reading {file.where}"):
+        if file.input_format == "parquet":
+            raw = read_parquet_input(file)
+        elif file.input_format == "jsonl":
+            raw = read_jsonl(file)
+        else:
+            raw = read_text(file, settings, min_columns=1 + needs_item + needs_rating)
+        return _part_of(raw, settings, rejections, progress, **needs)
+
+
+def _raw_of_memory(source: Any) -> RawTable:
+    try:
+        # What is no Arrow table becomes one: pandas and other frames, dictionaries of columns.
+        table = source if isinstance(source, pa.Table) else pa.table(source)
+    except (TypeError, ValueError, pa.ArrowException) as error:
+        raise DataError(
+            f"the {type(source).__name__} given is no table: {error}",
+            hint="give a path, an Arrow table or a pandas frame",
+        ) from None
+    return raw_from_table(table, _IN_MEMORY, decode_metadata(table.schema, _IN_MEMORY))
+
+
+def _part_of(
+    raw: RawTable,
+    settings: InputSettings,
+    rejections: Rejections,
+    progress: Progress,
+    *,
+    needs_rating: bool,
+    needs_item: bool,
+) -> _Part:
+    names = raw.table.column_names
+    check_distinct(names, raw.where)
+    is_ratings = raw.metadata.get("format") == RATINGS.format
+    if is_ratings:
+        check_contract(raw.table.schema, raw.metadata, RATINGS, raw.where)
+    roles = find_roles(
+        names,
+        settings,
+        raw.where,
+        needs_rating=needs_rating,
+        needs_item=needs_item,
+        headerless=raw.headerless,
+    )
+    if not needs_item:
+        roles = {"user": roles["user"]}
+    found = ", ".join(f"{role} is '{names[index]}'" for role, index in roles.items())
+    progress.detail(f"{raw.where}: {found}")
+    # A rating that stands beside a pair is passed through, whatever it is.
+    parsed = {role: index for role, index in roles.items() if needs_rating or role in {"user", "item"}}
+    checked = check_rows(raw, parsed, settings)
+    rejections.add(raw.where, raw.unit, checked.bad)
+    table = checked.table.rename_columns(rename_roles(names, roles))
+    if not needs_item:
+        table = table.select(["user"])
+    for index, name in enumerate(table.column_names):
+        column = table.column(index)
+        if name in {"user", "item"}:
+            column = _settled_ids(column, names[index], raw, settings)
+        elif raw.from_text and name not in parsed:
+            column = infer_text(column)
+        table = table.set_column(index, name, column)
+    if needs_rating:
+        table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
+    metadata = raw.metadata if is_ratings or not needs_rating else {}
+    return _Part(table, metadata, raw.where, checked.n_read)
+
+
+def _settled_ids(
+    column: pa.ChunkedArray, name: str, raw: RawTable, settings: InputSettings
+) -> pa.ChunkedArray:
+    if pa.types.is_null(column.type):
+        # Of a table without rows; nothing tells what its ids would be.
+        column = column.cast(pa.int64())
+    return normalise_ids(column, name, raw.where, id_type=settings.id_type, from_text=raw.from_text)
+
+
+def _common_metadata(parts: list[_Part]) -> dict[str, Any]:
+    first = parts[0].metadata
+    if len(parts) == 1:
+        return first
+    if not all("run" in part.metadata for part in parts):
+        return {}
+    return {
+        key: value for key, value in first.items() if all(part.metadata.get(key) == value for part in parts)
+    }

@@ -1,0 +1,155 @@
+"""Where an input comes from: a path, a pipe or standard input, its compression and its format.
+
+A pipe can be read only once and Parquet not at all from one, so that a pipe is first copied to a
+temporary file, which is gone when the reading ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from rbmcli.errors import DataError
+
+STANDARD_INPUT = "standard input"
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_PARQUET_MAGIC = b"PAR1"
+_SNIFFED_BYTES = 1 << 16
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file or folder that can be opened as often as needed.
+
+    Attributes
+    ----------
+    path : Path
+        The file, or the copy of what came through a pipe.
+    where : str
+        Name of the input, for messages.
+    compression : str or None
+        Compression that surrounds the whole file.
+    input_format : {"text", "jsonl", "parquet"}
+        Format of the content.
+    """
+
+    path: Path
+    where: str
+    compression: str | None
+    input_format: str
+
+    def open(self) -> pa.NativeFile:
+        """Open the content, decompressed, from its first byte."""
+        return _open(self.path, self.compression)
+
+    @contextmanager
+    def errors_named(self) -> Iterator[None]:
+        """Turn what can go wrong while the bytes are read into a `DataError`."""
+        try:
+            yield
+        except (OSError, pa.ArrowException) as error:
+            raise DataError(f"{self.where}: cannot be read: {_first_line(error)}") from None
+
+
+@contextmanager
+def open_input(source: str | os.PathLike[str], input_format: str) -> Iterator[InputFile]:
+    """Yield the input of a path, or of standard input for '-'.
+
+    Parameters
+    ----------
+    source : str or path
+        What the user named.
+    input_format : {"auto", "text", "jsonl", "parquet"}
+        Format to assume; auto looks at the first bytes, then at the name.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it cannot be read.
+    """
+    name = os.fspath(source)
+    if name == "-":
+        with _spooled(None, STANDARD_INPUT) as path:
+            yield _identify(path, STANDARD_INPUT, input_format)
+        return
+    path = Path(name)
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        what = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
+        raise DataError(f"{name}: {what}", hint="check the path of the input") from None
+    if stat.S_ISREG(mode):
+        yield _identify(path, name, input_format)
+    elif stat.S_ISDIR(mode):
+        yield InputFile(path, name, None, "parquet")
+    else:
+        with _spooled(path, name) as copy:
+            yield _identify(copy, name, input_format)
+
+
+def first_bytes(source: InputFile) -> tuple[bytes, bool]:
+    """Return the start of the decompressed content, and whether that is all of it."""
+    with source.errors_named(), source.open() as stream:
+        data = stream.read(_SNIFFED_BYTES)
+        return data, len(data) < _SNIFFED_BYTES
+
+
+@contextmanager
+def _spooled(path: Path | None, where: str) -> Iterator[Path]:
+    with tempfile.NamedTemporaryFile(prefix="rbmcli-input-") as copy:
+        try:
+            if path is None:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+            else:
+                with path.open("rb") as pipe:
+                    shutil.copyfileobj(pipe, copy)
+            copy.flush()
+        except OSError as error:
+            raise DataError(f"{where}: cannot be copied to {tempfile.gettempdir()}: {error}") from None
+        yield Path(copy.name)
+
+
+def _identify(path: Path, where: str, input_format: str) -> InputFile:
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+        compression = next((name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None)
+        with _open(path, compression) as stream:
+            start = stream.read(256)
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(f"{where}: cannot be read: {_first_line(error)}") from None
+    found = _format_of(start, Path(where).name)
+    if found == "parquet" and compression:
+        raise DataError(
+            f"{where}: is a Parquet file inside {compression} compression, expected plain Parquet",
+            hint="decompress it first: Parquet is compressed inside",
+        )
+    return InputFile(path, where, compression, found if input_format == "auto" else input_format)
+
+
+def _format_of(start: bytes, name: str) -> str:
+    if start.startswith(_PARQUET_MAGIC):
+        return "parquet"
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    stem = name.lower().removesuffix(".gz").removesuffix(".zst").removesuffix(".bz2")
+    if text.startswith(b"{") or stem.endswith((".jsonl", ".ndjson", ".json")):
+        return "jsonl"
+    return "parquet" if stem.endswith((".parquet", ".pq")) else "text"
+
+
+def _open(path: Path, compression: str | None) -> pa.NativeFile:
+    file = pa.OSFile(str(path), "rb")
+    return file if compression is None else pa.CompressedInputStream(file, compression)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

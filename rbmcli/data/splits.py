@@ -1,0 +1,102 @@
+"""Splits of ratings into training, validation and test, each a plain function of the ratings themselves.
+
+The random split hashes seed, user and item, so that a rating falls on the same side whatever else is in
+the input, in whatever order, and whether its ids are numbers or the texts of these numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rbmcli.config import PrepareSettings
+from rbmcli.data.hashing import hash_ids, mix
+from rbmcli.data.ordering import PairCodes
+from rbmcli.errors import DataError
+
+PARTS = ("train", "valid", "test")
+"""Names of the parts; a part's number is its position."""
+
+_TRAIN, _VALID, _TEST = range(len(PARTS))
+
+
+def split_parts(
+    codes: PairCodes, timestamps: np.ndarray | None, settings: PrepareSettings, where: str
+) -> np.ndarray:
+    """Return the part of each rating, as a position in `PARTS`.
+
+    Parameters
+    ----------
+    codes : PairCodes
+        Users and items of the ratings.
+    timestamps : ndarray of int64, shape (rows,), or None
+        Seconds; None where the ratings have none.
+    settings : PrepareSettings
+        Which split (other than none), its shares and its seed.
+    where : str
+        Name of the ratings, for messages.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows,)
+
+    Raises
+    ------
+    DataError
+        If the split needs timestamps and there are none.
+    """
+    if settings.split == "random":
+        return split_random(codes, settings)
+    if timestamps is None:
+        raise DataError(
+            f"{where}: there is no timestamp, expected one for --split {settings.split}",
+            hint="name its column with --timestamp-column, or use --split random",
+        )
+    if settings.split == "leave-last":
+        return split_leave_last(codes, timestamps, settings)
+    return split_by_time(codes, timestamps, settings)
+
+
+def split_random(codes: PairCodes, settings: PrepareSettings) -> np.ndarray:
+    """Split each rating by itself: its hash, uniform in [0, 1), is below the test fraction, or valid's."""
+    seed = mix(np.array([settings.seed], dtype=np.uint64))
+    # Mixed between user and item, so that the pair (1, 2) differs from (2, 1).
+    users = mix(hash_ids(codes.users.values) ^ seed)
+    items = hash_ids(codes.items.values)
+    mixed = mix(users[codes.user_codes] ^ items[codes.item_codes])
+    # The upper 53 bits make a float64 in [0, 1) without rounding.
+    uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    parts = np.full(len(uniform), _TRAIN, dtype=np.uint8)
+    parts[uniform < settings.test_fraction + settings.valid_fraction] = _VALID
+    parts[uniform < settings.test_fraction] = _TEST
+    return parts
+
+
+def split_leave_last(codes: PairCodes, timestamps: np.ndarray, settings: PrepareSettings) -> np.ndarray:
+    """Put the last ratings of each user, by timestamp then item, into test, those before them into valid.
+
+    A user who would have no training rating left keeps all there. A fraction of 0 leaves its part out.
+    """
+    n_test = settings.leave_last if settings.test_fraction else 0
+    n_valid = settings.leave_last if settings.valid_fraction else 0
+    order = np.lexsort((codes.item_codes, timestamps, codes.user_codes))
+    counts = np.bincount(codes.user_codes, minlength=len(codes.users))
+    ends = np.cumsum(counts)
+    from_end = np.empty(len(order), dtype=np.int64)
+    from_end[order] = ends[codes.user_codes[order]] - 1 - np.arange(len(order))
+    parts = np.full(len(order), _TRAIN, dtype=np.uint8)
+    parts[from_end < n_test + n_valid] = _VALID
+    parts[from_end < n_test] = _TEST
+    parts[counts[codes.user_codes] <= n_test + n_valid] = _TRAIN
+    return parts
+
+
+def split_by_time(codes: PairCodes, timestamps: np.ndarray, settings: PrepareSettings) -> np.ndarray:
+    """Put the last ratings of all, by timestamp, item and user, into test, those before them into valid."""
+    count = len(timestamps)
+    n_test = round(count * settings.test_fraction)
+    n_valid = round(count * settings.valid_fraction)
+    order = np.lexsort((codes.user_codes, codes.item_codes, timestamps))
+    parts = np.full(count, _TRAIN, dtype=np.uint8)
+    parts[order[count - n_test - n_valid :]] = _VALID
+    parts[order[count - n_test :]] = _TEST
+    return parts

@@ -1,0 +1,1 @@
+"""Tests of reading, splitting and storing ratings."""
