@@ -1,0 +1,1 @@
+"""Numba kernels: flat arrays in, arrays changed in place. They know no tables, no files, no settings."""

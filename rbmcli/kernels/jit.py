@@ -1,0 +1,72 @@
+"""The policy of compilation, in one place: caching, floating point, threads.
+
+Importing this module sets the folder of Numba's cache, so every kernel module imports it first.
+
+Floating point: sums may be reordered and multiply-adds fused, so that loops vectorise, but NaN and
+infinity stay what they are (no ``nnan``, no ``ninf``): training looks for them to stop in time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+import numba.core.config
+import platformdirs
+
+
+def _kernel_fingerprint() -> str:
+    """Return a hash of the sources of all kernels.
+
+    Numba's cache notices a change in the file of a kernel, but not in a file it inlines from; a folder
+    of its own for each state of the sources makes that impossible to go wrong.
+    """
+    state = hashlib.blake2b(digest_size=8)
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        state.update(path.read_bytes())
+    return state.hexdigest()
+
+
+# Between two loops threads wait asleep. By default they spin, and where another process takes a core
+# away, the others burn theirs until it comes back: many times slower on a shared machine.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+if "NUMBA_CACHE_DIR" not in os.environ:
+    numba.core.config.CACHE_DIR = str(
+        Path(platformdirs.user_cache_dir("rbmcli")) / "kernels" / _kernel_fingerprint()
+    )
+
+_FLOATING_POINT = {"reassoc", "contract", "nsz", "arcp", "afn"}
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+# A function that is compiled for itself and again inside its caller exists twice in the process that
+# compiles, and once in one that loads from the cache. The two may round differently, so there is but one.
+kernel: Decorator = numba.njit(
+    cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", forceinline=True
+)
+"""Compile a function that runs in one thread, or is called from a parallel kernel, which inlines it."""
+
+parallel_kernel: Decorator = numba.njit(
+    cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", parallel=True
+)
+"""Compile a function whose `numba.prange` loops run in several threads."""
+
+
+def set_threads(threads: int | None) -> int:
+    """Set the number of threads of all parallel kernels and return it.
+
+    Parameters
+    ----------
+    threads : int or None
+        Threads wanted, at least 1; None takes all that Numba found. More than Numba was started with
+        are cut to that number.
+    """
+    most = int(numba.config.NUMBA_NUM_THREADS)
+    chosen = most if threads is None else max(1, min(threads, most))
+    numba.set_num_threads(chosen)
+    return chosen
