@@ -1,0 +1,1 @@
+"""The models: parameters, fitting, folding in and scoring, joining the kernels with tables of ratings."""

@@ -1,0 +1,121 @@
+"""The ratings that the asked users have given, in the terms of a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.data.hashing import hash_ids, mix
+from rbmcli.data.ids import IdIndex
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.rbm import Rbm
+
+
+def hash_ratings(user: np.ndarray, item_hash: np.ndarray, level: np.ndarray, users: int) -> np.ndarray:
+    """Return a uint64 for each user that tells sets of rated items and levels apart, in any order.
+
+    Parameters
+    ----------
+    user : ndarray of int32
+        Dense user of each rating.
+    item_hash : ndarray of uint64
+        Hash of the item id of each rating.
+    level : ndarray of uint8
+        Level of each rating.
+    users : int
+        Number of users.
+    """
+    totals = np.zeros(users, np.uint64)
+    np.add.at(totals, user, mix(item_hash + level.astype(np.uint64) + np.uint64(1)))
+    return totals
+
+
+@dataclass(frozen=True)
+class Histories:
+    """What U users have rated.
+
+    Attributes
+    ----------
+    users : IdIndex
+        The U users.
+    items : IdIndex
+        Every item rated by them, known to the model or not.
+    rated : CompressedRows
+        Their ratings over `items`.
+    model_item : ndarray of int32
+        The model's index of each of `items`, -1 for one it does not know.
+    model_user : ndarray of int32, shape (U,)
+        The model's index of each user, -1 for one it does not know.
+    as_trained : ndarray of bool, shape (U,)
+        Whether the user's ratings are just those that the model was trained on.
+    count : ndarray of int64, shape (U, K)
+        Ratings of each user at each level.
+    """
+
+    users: IdIndex
+    items: IdIndex
+    rated: CompressedRows
+    model_item: np.ndarray
+    model_user: np.ndarray
+    as_trained: np.ndarray
+    count: np.ndarray
+
+    @classmethod
+    def build(
+        cls, model: Rbm, users: IdIndex, user: pa.ChunkedArray, item: pa.ChunkedArray, level: np.ndarray
+    ) -> Histories:
+        """Take the ratings of some users from a table of ratings.
+
+        Parameters
+        ----------
+        model : Rbm
+            The model, whose types of ids all columns have.
+        users : IdIndex
+            The users wanted; ratings of others are left out.
+        user, item : pyarrow.ChunkedArray
+            Ids of each rating, no pair twice.
+        level : ndarray of uint8
+            Level of each rating.
+        """
+        code = users.lookup(user)
+        wanted = np.flatnonzero(code >= 0)
+        code, level = code[wanted], level[wanted]
+        item = item.take(pa.array(wanted)) if len(wanted) < len(item) else item
+        items = IdIndex.of(item)
+        item_code = items.lookup(item)
+        rated = CompressedRows.build(code, item_code, level, (len(users), len(items)))
+        model_user = model.user_ids.lookup(users.values)
+        hashes = hash_ratings(code, hash_ids(items.values)[item_code], level, len(users))
+        levels = len(model.levels)
+        key = code.astype(np.int64) * levels + level
+        return cls(
+            users,
+            items,
+            rated,
+            model.item_ids.lookup(items.values),
+            model_user,
+            (model_user >= 0) & (hashes == model.user_hash[model_user]),
+            np.bincount(key, minlength=len(users) * levels).reshape(len(users), levels),
+        )
+
+    def known(self) -> CompressedRows:
+        """Return the ratings of items that the model knows, over the model's items."""
+        column = self.model_item[self.rated.column]
+        keep = column >= 0
+        columns = int(self.model_item.max(initial=-1)) + 1
+        return CompressedRows.build(
+            self.rated.row_of_each()[keep], column[keep], self.rated.level[keep], (len(self.users), columns)
+        )
+
+    def own_level(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return the level at which a user has rated an item, uint8; `NOT_OWN` where there is no rating.
+
+        Parameters
+        ----------
+        user, item : ndarray of int32
+            Positions in `users` and `items`; -1 for an item outside.
+        """
+        return self.rated.level_of(user, item, missing=NOT_OWN)

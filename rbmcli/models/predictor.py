@@ -1,0 +1,209 @@
+"""A model applied to the histories of some users: level probabilities of pairs, and where each is from."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+
+from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, score_pairs
+from rbmcli.models.fit import row_states
+from rbmcli.models.fold_in import fold_in_users
+from rbmcli.models.histories import Histories
+from rbmcli.models.priors import smoothed
+from rbmcli.models.rbm import Rbm
+
+
+class Source(IntEnum):
+    """Where a prediction comes from."""
+
+    MODEL = 0
+    FOLDED_IN = 1
+    VISIBLE_PRIOR = 2
+    ROW_PRIOR = 3
+    GLOBAL_PRIOR = 4
+
+
+SOURCE_NAMES = tuple(source.name.lower() for source in Source)
+
+
+class Predictor:
+    """A model together with the ratings of the users who are asked for.
+
+    Parameters
+    ----------
+    model : Rbm
+        The model.
+    histories : Histories
+        The users and their ratings.
+    exact : bool or None
+        Whether hidden units are summed out exactly; None does as the model was trained to.
+    """
+
+    def __init__(self, model: Rbm, histories: Histories, *, exact: bool | None = None) -> None:
+        self.model = model
+        self.histories = histories
+        self.exact = model.settings.inference == "exact" if exact is None else exact
+        self._user_rows = self._states_of_users() if model.by_user else None
+
+    def _states_of_users(self) -> RowStates:
+        return row_states(self.histories.known(), self.model.parameters, self.model.column_prior)
+
+    def probabilities(
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the level probabilities of pairs, never null.
+
+        Parameters
+        ----------
+        user : ndarray of int32, shape (pairs,)
+            Position of each user in the histories.
+        item : ndarray of int32, shape (pairs,)
+            The model's index of each item; -1 for an item that it does not know.
+        own : ndarray of uint8, shape (pairs,)
+            Level of the pair in the user's history, which is then left out of it; `NOT_OWN` elsewhere.
+
+        Returns
+        -------
+        probability : ndarray of float32, shape (pairs, K)
+            Level probabilities.
+        source : ndarray of uint8, shape (pairs,)
+            A `Source` each.
+        """
+        has_own = own != NOT_OWN
+        others = self._history_left(user, own)
+        probability = np.empty((len(user), len(self.model.levels)), np.float32)
+        if self._user_rows is not None:
+            usable = self._user_rows.counts.sum(axis=1)[user] - (has_own & (item >= 0)) > 0
+            source = np.where(usable, self._trained_or_folded(user), Source.VISIBLE_PRIOR)
+            unknown_item = np.where(others.sum(axis=1) > 0, Source.ROW_PRIOR, Source.GLOBAL_PRIOR)
+        else:
+            known_user = (self.histories.model_user[user] >= 0) | self._rates_known_items()[user]
+            source = np.where(known_user, self._trained_or_folded(user), Source.ROW_PRIOR)
+            unknown_item = np.where(
+                (self.histories.model_user[user] >= 0) | (others.sum(axis=1) > 0),
+                Source.VISIBLE_PRIOR,
+                Source.GLOBAL_PRIOR,
+            )
+        source = np.where(item >= 0, source, unknown_item).astype(np.uint8)
+        scored = np.flatnonzero(source <= Source.FOLDED_IN)
+        score = self._score_user_rows if self._user_rows is not None else self._score_item_rows
+        probability[scored] = score(user[scored], item[scored], own[scored])
+        self._fill_priors(probability, source, user, item, others)
+        return probability, source
+
+    def _history_left(self, user: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the ratings at each level that each pair's user has given to other items, (pairs, K)."""
+        counts = self.histories.count[user]
+        pairs = np.flatnonzero(own != NOT_OWN)
+        counts[pairs, own[pairs]] -= 1
+        return counts
+
+    def _rates_known_items(self) -> np.ndarray:
+        known = self.histories.model_item[self.histories.rated.column] >= 0
+        return np.bincount(self.histories.rated.row_of_each()[known], minlength=len(self.histories.users)) > 0
+
+    def _trained_or_folded(self, user: np.ndarray) -> np.ndarray:
+        return np.where(self._serves_as_trained()[user], Source.MODEL, Source.FOLDED_IN)
+
+    def _serves_as_trained(self) -> np.ndarray:
+        """Return which users are predicted by what was trained on just their ratings.
+
+        With rows of items that holds for a user without a history too, whose parameters the model has.
+        """
+        if self.model.by_user:
+            return self.histories.as_trained
+        silent = self.histories.count.sum(axis=1) == 0
+        return self.histories.as_trained | (silent & (self.histories.model_user >= 0))
+
+    def _fill_priors(
+        self,
+        probability: np.ndarray,
+        source: np.ndarray,
+        user: np.ndarray,
+        item: np.ndarray,
+        others: np.ndarray,
+    ) -> None:
+        """Fill the pairs that the model cannot score with base rates, of the side that is known."""
+        model = self.model
+        item_prior = model.column_prior if model.by_user else model.row_prior
+        by_item = Source.VISIBLE_PRIOR if model.by_user else Source.ROW_PRIOR
+        by_person = Source.ROW_PRIOR if model.by_user else Source.VISIBLE_PRIOR
+        of_item, of_user = np.flatnonzero(source == by_item), np.flatnonzero(source == by_person)
+        probability[of_item] = item_prior[item[of_item]]
+        counts = others[of_user]
+        own_prior = smoothed(counts, model.global_prior, model.settings.prior_strength)
+        if not model.by_user:
+            # A trained user without a history is told by the ratings that the model was trained on.
+            trained = self.histories.model_user[user[of_user]]
+            own_prior = np.where(
+                ((counts.sum(axis=1) == 0) & (trained >= 0))[:, None], model.column_prior[trained], own_prior
+            )
+        probability[of_user] = own_prior
+        probability[source == Source.GLOBAL_PRIOR] = model.global_prior
+
+    def _score_user_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
+        assert self._user_rows is not None
+        return self._score(
+            user, item, own, item, self._user_rows, self.model.parameters, self.model.column_prior
+        )
+
+    def _score_item_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Score pairs whose column is a user: one as trained, or one folded in.
+
+        A user who is folded in and asked for a pair of the own history is folded in once more for it,
+        without that rating.
+        """
+        model, histories = self.model, self.histories
+        assert model.states is not None
+        trained = self._serves_as_trained()
+        left_out = np.where((own != NOT_OWN) & ~trained[user], item, -1)
+        cases, column = np.unique(np.stack([user, left_out]), axis=1, return_inverse=True)
+        column = column.reshape(-1).astype(np.int32)
+        known = histories.model_user[cases[0]]
+        fold = np.flatnonzero(~trained[cases[0]])
+        own_column, used = column, known
+        if len(fold):
+            # What a known user's ratings once added to the rows was made with the trained parameters.
+            own_column, used = column + np.int32(len(known)), np.concatenate([known, known])
+        parameters, prior = model.parameters.of_columns(used), model.column_prior[used]
+        if len(fold):
+            fold_in_users(model, histories, cases[0][fold], cases[1][fold], parameters, fold)
+        own = np.where(known[column] >= 0, own, np.uint8(NOT_OWN))
+        return self._score(item, column, own, own_column, model.states, parameters, prior)
+
+    def _score(
+        self,
+        row: np.ndarray,
+        column: np.ndarray,
+        own: np.ndarray,
+        own_column: np.ndarray,
+        states: RowStates,
+        parameters: Parameters,
+        prior: np.ndarray,
+    ) -> np.ndarray:
+        order = np.argsort(row, kind="stable")
+        start = np.zeros(len(states.activation) + 1, np.int64)
+        np.cumsum(np.bincount(row, minlength=len(states.activation)), out=start[1:])
+        asked = Asked(
+            start,
+            np.ascontiguousarray(column[order], np.int32),
+            np.ascontiguousarray(own[order], np.uint8),
+            np.ascontiguousarray(own_column[order], np.int32),
+        )
+        scores = np.empty((len(row), prior.shape[1]), np.float32)
+        settings = self.model.settings
+        score_pairs(
+            asked,
+            states,
+            parameters,
+            prior,
+            settings.hidden,
+            self.model.row_bias_strength,
+            self.exact,
+            scores,
+        )
+        probability = np.empty_like(scores)
+        probability[order] = scores
+        return probability

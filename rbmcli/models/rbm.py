@@ -1,0 +1,85 @@
+"""What a trained RBM is: its parameters, and what is known of the rows and columns it was trained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rbmcli.config import TrainSettings
+from rbmcli.data.ids import IdIndex
+from rbmcli.data.levels import Levels
+from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.scoring import RowStates
+
+
+@dataclass(frozen=True)
+class Rbm:
+    """A Restricted Boltzmann Machine for ratings.
+
+    Rows are the training cases, columns the visible groups: users and items, or with ``by="item"``
+    items and users.
+
+    Attributes
+    ----------
+    settings : TrainSettings
+        How it was trained.
+    levels : Levels
+        The K levels of its scale.
+    row_ids, column_ids : IdIndex
+        The R rows and N columns of the training ratings.
+    row_ratings, column_ratings : ndarray of int64, shapes (R,) and (N,)
+        Training ratings of each.
+    row_prior, column_prior : ndarray of float32, shapes (R, K) and (N, K)
+        Smoothed base rates of each.
+    global_prior : ndarray of float32, shape (K,)
+        Base rates of all training ratings.
+    parameters : Parameters
+        The trained parameters.
+    states : RowStates or None
+        What the training rows come down to; kept with ``by="item"`` only, where rows are the items.
+    user_hash : ndarray of uint64
+        A hash of each training user's ratings, to tell whether a history is the one trained on.
+    record : dict
+        JSON-ready facts of the training: figures per epoch, best epoch, fingerprint of the data.
+    """
+
+    settings: TrainSettings
+    levels: Levels
+    row_ids: IdIndex
+    column_ids: IdIndex
+    row_ratings: np.ndarray
+    column_ratings: np.ndarray
+    row_prior: np.ndarray
+    column_prior: np.ndarray
+    global_prior: np.ndarray
+    parameters: Parameters
+    states: RowStates | None
+    user_hash: np.ndarray
+    record: dict[str, Any]
+
+    @property
+    def by_user(self) -> bool:
+        """Whether rows are users."""
+        return self.settings.by == "user"
+
+    @property
+    def user_ids(self) -> IdIndex:
+        """The training users."""
+        return self.row_ids if self.by_user else self.column_ids
+
+    @property
+    def item_ids(self) -> IdIndex:
+        """The training items."""
+        return self.column_ids if self.by_user else self.row_ids
+
+    @property
+    def item_ratings(self) -> np.ndarray:
+        """Training ratings of each item."""
+        return self.column_ratings if self.by_user else self.row_ratings
+
+    @property
+    def row_bias_strength(self) -> float:
+        """Strength of the row bias; 0 for a model without."""
+        return self.settings.row_bias_strength if self.settings.row_bias else 0.0

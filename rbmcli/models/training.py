@@ -1,0 +1,193 @@
+"""From ratings to a model: what is held out, what is fitted, and what the model keeps of its data."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rbmcli.config import TrainSettings
+from rbmcli.data.hashing import hash_ids
+from rbmcli.data.levels import Levels
+from rbmcli.data.ordering import PairCodes
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates
+from rbmcli.models.fit import Fit, Validation, fit, row_states
+from rbmcli.models.histories import hash_ratings
+from rbmcli.models.priors import column_counts, global_prior, smoothed
+from rbmcli.models.rbm import Rbm
+from rbmcli.progress import EpochReport, Progress
+
+
+@dataclass(frozen=True)
+class LevelledRatings:
+    """Ratings on levels, with dense indices.
+
+    Attributes
+    ----------
+    codes : PairCodes
+        Users and items, the known ones and each rating's.
+    level : ndarray of uint8
+        Level of each rating.
+    rating : ndarray of float32
+        The rating itself.
+    """
+
+    codes: PairCodes
+    level: np.ndarray
+    rating: np.ndarray
+
+    def axes(self, by: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return row and column of each rating."""
+        users, items = self.codes.user_codes, self.codes.item_codes
+        return (users, items) if by == "user" else (items, users)
+
+    def rows(self, by: str, chosen: np.ndarray | None = None) -> CompressedRows:
+        """Return all ratings, or those where the mask `chosen` is true, in compressed rows."""
+        row, column = self.axes(by)
+        shape = (len(self.codes.users), len(self.codes.items))
+        pick = slice(None) if chosen is None else chosen
+        return CompressedRows.build(
+            row[pick], column[pick], self.level[pick], shape if by == "user" else shape[::-1]
+        )
+
+
+def validation_pairs(
+    rows: int, row: np.ndarray, column: np.ndarray, level: np.ndarray, rating: np.ndarray
+) -> Validation:
+    """Arrange validation ratings, none of which is trained on, for `fit`.
+
+    Parameters
+    ----------
+    rows : int
+        Training rows, R.
+    row, column : ndarray of int32
+        Dense indices of each validation rating.
+    level, rating : ndarray of uint8 and float32
+        Its level and value.
+    """
+    order = np.argsort(row, kind="stable")
+    column = column[order]
+    start = np.zeros(rows + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
+    own = np.full(len(row), NOT_OWN, np.uint8)
+    return Validation(Asked(start, column, own, column), level[order], rating[order])
+
+
+def train_rbm(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: TrainSettings,
+    progress: Progress,
+) -> Rbm:
+    """Train a model on ratings, some of which serve as validation.
+
+    Parameters
+    ----------
+    ratings : LevelledRatings
+        All ratings.
+    held_out : ndarray of bool
+        Which of them serve as validation; none with ``settings.validation == "none"``.
+    levels : Levels
+        The scale.
+    settings : TrainSettings
+        The model and its training.
+    progress : Progress
+        Told each epoch.
+
+    Returns
+    -------
+    Rbm
+        Its record holds the figures of the epochs.
+    """
+    training = ratings.rows(settings.by, ~held_out)
+    row, column = ratings.axes(settings.by)
+    validation = None
+    if settings.validation != "none":
+        at = np.flatnonzero(held_out)
+        validation = validation_pairs(
+            len(training), row[at], column[at], ratings.level[at], ratings.rating[at]
+        )
+    overall, prior = _priors(training, len(levels), settings)
+    outcome = fit(training, prior, levels.values, settings, validation, progress)
+    record: dict[str, Any] = {
+        "best_epoch": outcome.best_epoch,
+        "epochs": [_figures(report) for report in outcome.epochs],
+        "n_ratings": len(ratings.level),
+    }
+    # The rows that a model of items keeps hold every rating that may be asked about later.
+    kept = training if settings.validation == "file" else ratings.rows(settings.by)
+    if settings.refit:
+        progress.info(f"training again on all ratings for {max(outcome.best_epoch, 1)} epochs")
+        kept = ratings.rows(settings.by)
+        overall, prior = _priors(kept, len(levels), settings)
+        outcome = _refit(kept, prior, levels, settings, outcome, progress)
+    return _assemble(ratings, kept, overall, prior, levels, settings, outcome, record)
+
+
+def _refit(
+    ratings: CompressedRows,
+    prior: np.ndarray,
+    levels: Levels,
+    settings: TrainSettings,
+    chosen: Fit,
+    progress: Progress,
+) -> Fit:
+    again = dataclasses.replace(settings, epochs=max(chosen.best_epoch, 1))
+    return fit(ratings, prior, levels.values, again, None, progress)
+
+
+def _priors(ratings: CompressedRows, levels: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
+    overall = global_prior(ratings.level, levels)
+    return overall, smoothed(column_counts(ratings, levels), overall, settings.prior_strength)
+
+
+def _figures(report: EpochReport) -> dict[str, Any]:
+    """Return what of an epoch's report is the same on every machine."""
+    return {
+        "epoch": report.epoch,
+        "loss": report.loss,
+        "valid_rmse": report.valid_rmse,
+        "valid_nll": report.valid_nll,
+    }
+
+
+def _assemble(
+    ratings: LevelledRatings,
+    kept: CompressedRows,
+    overall: np.ndarray,
+    column_prior: np.ndarray,
+    levels: Levels,
+    settings: TrainSettings,
+    outcome: Fit,
+    record: dict[str, Any],
+) -> Rbm:
+    codes, by_user = ratings.codes, settings.by == "user"
+    row_counts = np.zeros((len(kept), len(levels)), np.int64)
+    np.add.at(row_counts, (kept.row_of_each(), kept.level), 1)
+    row_ratings, column_ratings = row_counts.sum(axis=1), np.bincount(kept.column, minlength=kept.columns)
+    # Rows and columns that only validation ratings name are none of the model's.
+    row, column = np.flatnonzero(row_ratings), np.flatnonzero(column_ratings)
+    row_ids, column_ids = (codes.users, codes.items) if by_user else (codes.items, codes.users)
+    user, item = (kept.row_of_each(), kept.column) if by_user else (kept.column, kept.row_of_each())
+    hashes = hash_ratings(user, hash_ids(codes.items.values)[item], kept.level, len(codes.users))
+    fitted = outcome.parameters
+    states = None if by_user else row_states(kept, fitted, column_prior)
+    return Rbm(
+        settings=settings,
+        levels=levels,
+        row_ids=row_ids.take(row),
+        column_ids=column_ids.take(column),
+        row_ratings=row_ratings[row],
+        column_ratings=column_ratings[column],
+        row_prior=smoothed(row_counts[row], overall, settings.prior_strength),
+        column_prior=column_prior[column],
+        global_prior=overall,
+        parameters=fitted.of_columns(column),
+        states=None if states is None else RowStates(*(array[row] for array in states)),
+        user_hash=hashes[row if by_user else column],
+        record=record,
+    )

@@ -1,0 +1,120 @@
+"""Mini-batches: every rating in exactly one, and both orders of a batch telling of the same ratings."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.arrays import Batch
+from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
+
+LEVELS = 5
+
+
+@st.composite
+def any_ratings(draw: st.DrawFn) -> CompressedRows:
+    """Ragged ratings, with rows and columns that may have none."""
+    rows, columns = draw(st.integers(1, 12)), draw(st.integers(1, 8))
+    rated = draw(st.lists(st.booleans(), min_size=rows * columns, max_size=rows * columns))
+    row, column = np.divmod(np.flatnonzero(rated), columns)
+    level = draw(st.lists(st.integers(0, LEVELS - 1), min_size=len(row), max_size=len(row)))
+    return CompressedRows.build(row, column, np.array(level, np.uint8), (rows, columns))
+
+
+def triples_of(batch: Batch) -> list[tuple[int, int, int]]:
+    """Return row of the training set, column and level of each rating, in the order by row."""
+    row = np.repeat(batch.rows, np.diff(batch.row_start))
+    return list(zip(row.tolist(), batch.column.tolist(), batch.level.tolist(), strict=True))
+
+
+def deal(ratings: CompressedRows, batch_rows: int, seed: int) -> list[Batch]:
+    """Return the batches that a seed deals."""
+    return plan_batches(ratings, batch_rows, np.random.default_rng(seed))
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_every_rating_is_in_exactly_one_batch(ratings, batch_rows, seed):
+    batches = deal(ratings, batch_rows, seed)
+
+    dealt = sorted(triple for batch in batches for triple in triples_of(batch))
+    given_triples = zip(
+        ratings.row_of_each().tolist(), ratings.column.tolist(), ratings.level.tolist(), strict=True
+    )
+    assert dealt == list(given_triples)
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_all_batches_but_the_last_are_full_and_hold_rows_with_ratings_only(ratings, batch_rows, seed):
+    batches = deal(ratings, batch_rows, seed)
+
+    assert all(len(batch.rows) == batch_rows for batch in batches[:-1])
+    assert all(1 <= len(batch.rows) <= batch_rows for batch in batches)
+    assert all((np.diff(batch.row_start) > 0).all() for batch in batches)
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_the_order_by_column_walks_every_rating_once_column_after_column(ratings, batch_rows, seed):
+    for batch in deal(ratings, batch_rows, seed):
+        assert sorted(batch.entry.tolist()) == list(range(len(batch.column)))
+        assert (np.diff(batch.columns) > 0).all()
+        for place, column in enumerate(batch.columns):
+            entries = batch.entry[batch.column_start[place] : batch.column_start[place + 1]]
+            assert len(entries) > 0
+            assert (batch.column[entries] == column).all()
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_the_order_by_column_knows_the_row_of_each_rating(ratings, batch_rows, seed):
+    for batch in deal(ratings, batch_rows, seed):
+        assert (batch.row_start[batch.entry_row] <= batch.entry).all()
+        assert (batch.entry < batch.row_start[batch.entry_row + 1]).all()
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_chunks_cover_all_rows_and_all_columns_without_overlap(ratings, batch_rows, seed):
+    for batch in deal(ratings, batch_rows, seed):
+        for chunk, size in ((batch.row_chunk, len(batch.rows)), (batch.column_chunk, len(batch.columns))):
+            assert chunk[0] == 0
+            assert chunk[-1] == size
+            assert (np.diff(chunk) > 0).all()
+            assert len(chunk) - 1 <= CHUNKS
+
+
+def test_chunks_hold_about_equally_many_ratings():
+    lengths = np.random.default_rng(1).integers(1, 40, size=2000)
+    ratings = CompressedRows.build(
+        np.repeat(np.arange(2000), lengths),
+        np.concatenate([np.arange(length) for length in lengths]),
+        np.zeros(lengths.sum(), np.uint8),
+        (2000, 40),
+    )
+
+    batch = plan_batch(ratings, np.arange(2000, dtype=np.int32))
+
+    in_chunk = np.diff(batch.row_start[batch.row_chunk])
+    fair = lengths.sum() / CHUNKS
+    assert len(in_chunk) == CHUNKS
+    assert (np.abs(in_chunk - fair) <= 40).all()
+
+
+def test_rows_stand_in_a_batch_in_the_order_they_were_given_in():
+    ratings = CompressedRows.build(
+        np.array([0, 1, 1, 2]), np.array([1, 0, 2, 2]), np.array([3, 1, 4, 0]), (3, 3)
+    )
+
+    batch = plan_batch(ratings, np.array([2, 0, 1], np.int32))
+
+    assert triples_of(batch) == [(2, 2, 0), (0, 1, 3), (1, 0, 1), (1, 2, 4)]
+
+
+def test_a_seed_deals_the_same_batches_again_and_another_seed_others():
+    generator = np.random.default_rng(2)
+    row, column = np.nonzero(generator.random((30, 6)) < 0.5)
+    ratings = CompressedRows.build(row, column, np.zeros(len(row), np.uint8), (30, 6))
+
+    first, again, other = (deal(ratings, 7, seed) for seed in (1, 1, 2))
+
+    assert [batch.rows.tolist() for batch in first] == [batch.rows.tolist() for batch in again]
+    assert [batch.rows.tolist() for batch in first] != [batch.rows.tolist() for batch in other]
