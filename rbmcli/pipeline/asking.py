@@ -1,0 +1,88 @@
+"""What predicting and recommending have in common: a model, and the histories of those who ask."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.config import InputSettings
+from rbmcli.data.fingerprints import ratings_fingerprint
+from rbmcli.data.ids import IdIndex, align_ids
+from rbmcli.data.intake import RatingsTable, Source, read_ratings
+from rbmcli.data.unknown_levels import assign_levels
+from rbmcli.errors import MismatchError
+from rbmcli.models.histories import Histories
+from rbmcli.models.rbm import Rbm
+from rbmcli.models.store import load_model
+from rbmcli.progress import Progress
+
+Model = Rbm | str | os.PathLike[str]
+"""A model, or the path of its file."""
+
+
+@dataclass(frozen=True)
+class HistoryInput:
+    """The ratings that come with a question, in the model's types of ids and on its levels.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Columns `user` and `item`.
+    level : ndarray of uint8
+        Level of each rating.
+    source : RatingsTable
+        The ratings as read.
+    fingerprint : str
+        Fingerprint of the ratings.
+    """
+
+    table: pa.Table
+    level: np.ndarray
+    source: RatingsTable
+    fingerprint: str
+
+    def of(self, model: Rbm, users: IdIndex) -> Histories:
+        """Return the histories of some users."""
+        return Histories.build(model, users, self.table.column("user"), self.table.column("item"), self.level)
+
+
+def open_model(model: Model) -> Rbm:
+    """Return a model, read from its file if a path is given."""
+    return model if isinstance(model, Rbm) else load_model(Path(model))
+
+
+def with_model_ids(table: pa.Table, model: Rbm, where: str) -> pa.Table:
+    """Return a table whose user and item ids have the types of the model's.
+
+    Raises
+    ------
+    MismatchError
+        If they cannot.
+    """
+    for name, index in (("user", model.user_ids), ("item", model.item_ids)):
+        place = table.schema.get_field_index(name)
+        if place >= 0:
+            table = table.set_column(place, name, align_ids(table.column(name), index.type, name, where))
+    return table
+
+
+def read_history(model: Rbm, history: Source, settings: InputSettings, progress: Progress) -> HistoryInput:
+    """Read the ratings of those who ask.
+
+    Raises
+    ------
+    MismatchError
+        If ids or levels are not those of the model.
+    """
+    read = read_ratings(history, settings, progress)
+    table = with_model_ids(read.table, model, read.where)
+    table, level, dropped = assign_levels(
+        table, model.levels, settings.unknown_level, read.where, error=MismatchError
+    )
+    if dropped:
+        progress.warn(f"{read.where}: {dropped:,} ratings are on no level of the model")
+    return HistoryInput(table.select(["user", "item"]), level, read, ratings_fingerprint(table, model.levels))

@@ -1,0 +1,283 @@
+"""The step after predicting: how far predictions are from the ratings, and whether they beat the baselines.
+
+Errors are taken against the raw rating, whatever levels the model has. The baselines are fitted on the
+history and asked the very same pairs, so that they stand beside the model fairly.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.config import InputSettings
+from rbmcli.data.fingerprints import column_fingerprint
+from rbmcli.data.intake import PairsTable, RatingsTable, Source, check_same_run, read_pairs, read_ratings
+from rbmcli.data.levels import UNKNOWN
+from rbmcli.data.schemas import METRICS
+from rbmcli.data.storage import write_parquet
+from rbmcli.errors import DataError
+from rbmcli.models.baselines import History, fit_baselines
+from rbmcli.models.metrics import accuracy, mae, nll, rmse
+from rbmcli.pipeline.pair_join import PairJoin
+from rbmcli.pipeline.scored import ScoredPairs, join_with_truth, true_levels
+from rbmcli.progress import SILENT, Progress
+
+ALL = "all"
+SOURCE = "source="
+BASELINE = "baseline="
+SOURCE_ORDER = ("model", "folded_in", "visible_prior", "row_prior", "global_prior")
+
+SCHEMA = pa.schema(
+    [
+        ("metric", pa.string()),
+        ("segment", pa.string()),
+        ("value", pa.float64()),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("n", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure.
+
+    Attributes
+    ----------
+    metric : {"rmse", "mae", "nll", "accuracy", "share"}
+        What is measured.
+    segment : str
+        What it is measured on: 'all' for every pair, 'source=...' for the pairs whose prediction came
+        from there, 'baseline=...' for every pair as that baseline predicts it.
+    value : float
+        The figure.
+    n : int
+        Pairs that it was measured on.
+    """
+
+    metric: str
+    segment: str
+    value: float
+    n: int
+
+
+@dataclass(frozen=True)
+class EvaluateResult:
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    metrics : list of Metric
+        Every figure: those of all pairs first, then by source, then by baseline.
+    n : int
+        Pairs that were both predicted and rated.
+    unmatched : int
+        Predictions left out because the truth does not hold their pair.
+    excluded : int
+        Ratings of the history that were asked pairs too, and that no baseline was fitted on.
+    metadata : dict
+        What was compared with what.
+    """
+
+    metrics: list[Metric]
+    n: int
+    unmatched: int
+    excluded: int
+    metadata: dict[str, Any]
+
+    @property
+    def table(self) -> pa.Table:
+        """The metrics under the contract of metrics files; the bounds are empty."""
+        rows = [{**vars(entry), "low": None, "high": None} for entry in self.metrics]
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+    def segments(self) -> dict[str, dict[str, float]]:
+        """Return the figures of each segment by the name of the metric, and its `n`."""
+        found: dict[str, dict[str, float]] = {}
+        for entry in self.metrics:
+            # Accuracy and nll may have fewer pairs than the errors, which come first and tell the n.
+            segment = found.setdefault(entry.segment, {"n": entry.n})
+            segment[entry.metric] = entry.value
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, ready for JSON."""
+        return {
+            "n": self.n,
+            "unmatched": self.unmatched,
+            "excluded": self.excluded,
+            "segments": self.segments(),
+            "compared": self.metadata,
+        }
+
+
+def evaluate(
+    predictions: Source,
+    *,
+    truth: Source | None = None,
+    history: Source | None = None,
+    output: str | os.PathLike[str] | None = None,
+    input_settings: InputSettings = InputSettings(),  # noqa: B008 (frozen)
+    progress: Progress = SILENT,
+) -> EvaluateResult:
+    """Measure predictions against ratings.
+
+    Parameters
+    ----------
+    predictions : path, pyarrow.Table or pandas.DataFrame
+        Columns user, item and prediction; `source`, `probabilities` and `rating` where known.
+    truth : path, table or frame, optional
+        Ratings to compare with, joined by user and item; goes before a rating column of the predictions.
+    history : path, table or frame, optional
+        Ratings to fit the baselines on, usually those that the model was trained on.
+    output : path, optional
+        Metrics file to write.
+    input_settings : InputSettings
+        How the inputs are read.
+    progress : Progress
+        Told what is read and left out.
+
+    Returns
+    -------
+    EvaluateResult
+
+    Raises
+    ------
+    DataError
+        If an input cannot be read or holds values that cannot be evaluated.
+    MismatchError
+        If the inputs do not belong together.
+    """
+    asked = read_pairs(predictions, input_settings)
+    told = None if truth is None else read_ratings(truth, input_settings, progress)
+    past = None if history is None else read_ratings(history, input_settings, progress)
+    named = [(given.metadata, given.where) for given in (asked, told, past) if given is not None]
+    check_same_run(*named)
+    scored = join_with_truth(asked, told)
+    if scored.unmatched:
+        progress.warn(
+            f"{scored.unmatched:,} of {len(asked.table):,} predictions are left out: "
+            f"their pairs are not in {told.where if told else scored.where}"
+        )
+    if "probabilities" in asked.table.column_names and scored.levels is None:
+        progress.warn(
+            f"{asked.where}: no metadata tells the levels of the probabilities: no nll, no accuracy"
+        )
+    metrics = _model_metrics(scored, input_settings, progress) + _source_metrics(scored)
+    excluded = 0
+    if past is not None:
+        with progress.step("fitting the baselines"):
+            baseline_metrics, excluded = _baseline_metrics(scored, past, progress)
+        metrics += baseline_metrics
+    metadata = _compared(asked, told, past, input_settings)
+    result = EvaluateResult(metrics, len(scored), scored.unmatched, excluded, metadata)
+    if output is not None:
+        write_parquet(result.table, Path(output), METRICS, metadata)
+    return result
+
+
+def _errors(prediction: np.ndarray, rating: np.ndarray, segment: str) -> list[Metric]:
+    n = len(rating)
+    return [
+        Metric("rmse", segment, rmse(prediction, rating), n),
+        Metric("mae", segment, mae(prediction, rating), n),
+    ]
+
+
+def _model_metrics(scored: ScoredPairs, settings: InputSettings, progress: Progress) -> list[Metric]:
+    metrics = _errors(scored.prediction, scored.rating, ALL)
+    if scored.probabilities is None or scored.levels is None:
+        return metrics
+    level = true_levels(scored, scored.levels, settings)
+    known = level != UNKNOWN
+    if not known.all():
+        dropped = len(scored) - np.count_nonzero(known)
+        progress.warn(f"{dropped:,} ratings are on no level and left out of nll and accuracy")
+    if not known.any():
+        return metrics
+    probabilities, level = scored.probabilities[known], level[known]
+    return [
+        *metrics,
+        Metric("nll", ALL, nll(probabilities, level), len(level)),
+        Metric("accuracy", ALL, accuracy(probabilities, level), len(level)),
+    ]
+
+
+def _source_metrics(scored: ScoredPairs) -> list[Metric]:
+    if scored.source is None:
+        return []
+    present = set(scored.source)
+    metrics = []
+    for source in [*SOURCE_ORDER, *sorted(present - set(SOURCE_ORDER))]:
+        if source in present:
+            chosen = scored.source == source
+            n = int(np.count_nonzero(chosen))
+            segment = f"{SOURCE}{source}"
+            metrics.append(Metric("share", segment, n / len(scored), n))
+            metrics += _errors(scored.prediction[chosen], scored.rating[chosen], segment)
+    return metrics
+
+
+def _baseline_metrics(
+    scored: ScoredPairs, past: RatingsTable, progress: Progress
+) -> tuple[list[Metric], int]:
+    """Return the baselines' figures, and how many ratings of the history were asked pairs."""
+    join = PairJoin.of(scored.pairs, scored.where, past.table, past.where)
+    known_key = join.known_key()
+    is_asked = np.isin(known_key, join.asked_key())
+    excluded = int(np.count_nonzero(is_asked))
+    if excluded:
+        progress.warn(
+            f"{past.where}: {excluded:,} of {len(is_asked):,} ratings are asked pairs too; "
+            "the baselines are fitted without them"
+        )
+    if excluded == len(is_asked):
+        raise DataError(
+            f"{past.where}: no rating is left to fit the baselines on",
+            hint="give the ratings that the model was trained on as --history",
+        )
+    # In the order of the ids, so that the order of the rows makes no difference.
+    order = np.argsort(known_key, kind="stable")
+    order = order[~is_asked[order]]
+    fitted = fit_baselines(
+        History(
+            user=join.known_user[order],
+            item=join.known_item[order],
+            rating=past.table["rating"].to_numpy().astype(np.float64)[order],
+            n_users=join.n_users,
+            n_items=join.n_items,
+        )
+    )
+    metrics = []
+    for baseline in fitted:
+        prediction = baseline.predict(join.asked_user, join.asked_item)
+        metrics += _errors(prediction, scored.rating, f"{BASELINE}{baseline.name}")
+    return metrics, excluded
+
+
+def _compared(
+    asked: PairsTable, told: RatingsTable | None, past: RatingsTable | None, settings: InputSettings
+) -> dict[str, Any]:
+    """Return the metadata that says what was compared with what."""
+    return {
+        "command": "evaluate",
+        "settings": {"unknown_level": settings.unknown_level, "duplicates": settings.duplicates},
+        "predictions_fingerprint": column_fingerprint(asked.table, "prediction"),
+        "model_fingerprint": asked.metadata.get("model_fingerprint"),
+        "levels": asked.metadata.get("levels"),
+        "truth_fingerprint": _fingerprint(told),
+        "history_fingerprint": _fingerprint(past),
+    }
+
+
+def _fingerprint(ratings: RatingsTable | None) -> str | None:
+    """Return the fingerprint that the ratings' own file carries, or one of their values."""
+    if ratings is None:
+        return None
+    return ratings.metadata.get("fingerprint") or column_fingerprint(ratings.table, "rating")

@@ -1,0 +1,188 @@
+"""Tells what a Parquet file is from its footer alone: no row is read, so that any size takes no time.
+
+For a file of this program the contract and all that the metadata says; for one of another tool whether
+its columns could serve as ratings or as pairs.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rbmcli.config import InputSettings
+from rbmcli.data.columns import find_roles
+from rbmcli.data.levels import Levels
+from rbmcli.data.schemas import CONTRACTS, check_contract
+from rbmcli.data.storage import read_footer
+from rbmcli.errors import DataError, MismatchError
+
+SHOWN_VALUES = 20
+
+
+@dataclass(frozen=True)
+class FileDescription:
+    """What a file is.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    format : str or None
+        Name of its contract; None for a file of another tool.
+    format_version : int or None
+        Version of the contract.
+    problem : str
+        Why this program cannot use the file under its contract, or, for a file of another tool, as
+        ratings; empty if it can.
+    roles : dict of str to str
+        For a file of another tool, the column that each of user, item, rating and timestamp would be
+        read from.
+    rows, row_groups, size : int
+        Rows, row groups, and bytes on disk.
+    columns : dict of str to str
+        Arrow type of each column.
+    metadata : dict
+        The rest of the rbmcli metadata: levels, settings, seed, fingerprints and figures.
+    """
+
+    path: Path
+    format: str | None
+    format_version: int | None
+    problem: str
+    roles: dict[str, str]
+    rows: int
+    row_groups: int
+    size: int
+    columns: dict[str, str]
+    metadata: dict[str, Any]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the description as plain values, ready for JSON."""
+        return {**vars(self), "path": str(self.path)}
+
+    def facts(self) -> list[tuple[str, str]]:
+        """Return all but the columns as pairs of a name and a text, for people."""
+        facts = [("file", str(self.path)), ("what it is", self._in_words())]
+        if self.problem:
+            facts.append(("problem", self.problem))
+        facts += [
+            ("rows", f"{self.rows:,}"),
+            ("row groups", str(self.row_groups)),
+            ("bytes", f"{self.size:,}"),
+        ]
+        facts += [(role, f"from column '{column}'") for role, column in self.roles.items()]
+        metadata = dict(self.metadata)
+        levels = Levels.from_metadata(metadata)
+        if levels is not None:
+            facts.append(("scale", levels.describe()))
+            metadata.pop("levels")
+            metadata.pop("edges", None)
+        best = [entry for entry in metadata.get("epochs", []) if entry["epoch"] == metadata.get("best_epoch")]
+        if best:
+            facts.append(("best epoch", _figures(best[0])))
+        return facts + _flatten(metadata)
+
+    def _in_words(self) -> str:
+        if self.format is not None:
+            return f"rbmcli {self.format}, format version {self.format_version}"
+        if not self.problem:
+            return "a Parquet file of another tool, which can serve as ratings"
+        if {"user", "item"} <= set(self.roles):
+            return "a Parquet file of another tool, which can serve as pairs but not as ratings"
+        return "a Parquet file of another tool, which cannot serve as ratings"
+
+
+def inspect(path: str | os.PathLike[str]) -> FileDescription:
+    """Describe a Parquet file.
+
+    Parameters
+    ----------
+    path : path
+        Any Parquet file.
+
+    Raises
+    ------
+    DataError
+        If it is missing, no Parquet file, or its metadata is damaged.
+    """
+    path = Path(path)
+    schema, metadata, footer = read_footer(path)
+    found_format = metadata.pop("format", None)
+    roles: dict[str, str] = {}
+    if found_format is None:
+        roles, problem = _usable_as_ratings(schema, str(path))
+    else:
+        problem = _contract_problem(schema, {**metadata, "format": found_format}, str(path))
+    return FileDescription(
+        path=path,
+        format=found_format,
+        format_version=metadata.pop("format_version", None),
+        problem=problem,
+        roles=roles,
+        rows=footer.num_rows,
+        row_groups=footer.num_row_groups,
+        size=path.stat().st_size,
+        columns={field.name: str(field.type) for field in schema},
+        metadata=metadata,
+    )
+
+
+def _contract_problem(schema: pa.Schema, metadata: dict[str, Any], where: str) -> str:
+    contract = CONTRACTS.get(metadata["format"])
+    if contract is None:
+        return f"format '{metadata['format']}' is unknown to this version of rbmcli"
+    try:
+        check_contract(schema, metadata, contract, where)
+    except MismatchError as error:
+        return error.message
+    return ""
+
+
+def _usable_as_ratings(schema: pa.Schema, where: str) -> tuple[dict[str, str], str]:
+    """Return which columns the roles would be read from, and what keeps the file from being ratings."""
+    problem = ""
+    try:
+        places = find_roles(schema.names, InputSettings(), where, needs_rating=True)
+    except DataError as error:
+        problem = error.message
+        try:
+            places = find_roles(schema.names, InputSettings(), where, needs_rating=False)
+        except DataError:
+            return {}, problem
+    if not problem and not _is_number(schema.field(places["rating"]).type):
+        field = schema.field(places["rating"])
+        problem = f"{where}: column '{field.name}' is {field.type}, expected ratings that are numbers"
+    return {role: schema.field(place).name for role, place in places.items()}, problem
+
+
+def _is_number(type_: pa.DataType) -> bool:
+    return pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_decimal(type_)
+
+
+def _flatten(metadata: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested metadata as pairs of a dotted name and a text."""
+    facts: list[tuple[str, str]] = []
+    for key, value in metadata.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            facts += _flatten(value, f"{name}.")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            facts.append((name, f"{len(value)} entries, the last: {_figures(value[-1])}"))
+        elif value is not None:
+            facts.append((name, _text(value)))
+    return facts
+
+
+def _figures(entry: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {_text(value)}" for name, value in entry.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        more = ", ..." if len(value) > SHOWN_VALUES else ""
+        return ", ".join(_text(entry) for entry in value[:SHOWN_VALUES]) + more
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,214 @@
+"""A model, histories and pairs -> predictions."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.config import InputSettings, PredictSettings
+from rbmcli.data.ids import IdIndex
+from rbmcli.data.intake import PairsTable, Source, check_same_run, read_pairs
+from rbmcli.data.schemas import PREDICTIONS
+from rbmcli.data.storage import write_parquet
+from rbmcli.errors import DataError, MismatchError
+from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.histories import Histories
+from rbmcli.models.predictor import SOURCE_NAMES, Predictor
+from rbmcli.models.rbm import Rbm
+from rbmcli.models.store import fingerprint
+from rbmcli.pipeline.asking import HistoryInput, Model, open_model, read_history, with_model_ids
+from rbmcli.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_BLOCK = 1 << 20
+"""Pairs scored at once."""
+
+
+@dataclass(frozen=True)
+class PredictResult:
+    """What predicting made.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        The columns of the pairs in their row order, then `prediction`, `source`, and with probabilities
+        `probabilities` and `entropy` (nats).
+    counts : dict of str to int
+        Predictions by source.
+    n_own : int
+        Pairs predicted from a history that held them, without themselves.
+    path : Path or None
+        The file, if one was written.
+    metadata : dict
+        The rbmcli metadata of the file.
+    """
+
+    table: pa.Table
+    counts: dict[str, int]
+    n_own: int
+    path: Path | None
+    metadata: dict[str, Any]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the predictions as a pandas frame."""
+        return self.table.to_pandas()
+
+
+def predict(
+    model: Model,
+    history: Source,
+    pairs: Source | None = None,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    settings: PredictSettings = PredictSettings(),  # noqa: B008
+    input_settings: InputSettings = InputSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+) -> PredictResult:
+    """Predict ratings.
+
+    Parameters
+    ----------
+    model : Rbm or path
+        The model.
+    history : path or table
+        Ratings of the users asked for, whether the model was trained on them or not.
+    pairs : path or table, optional
+        Pairs to predict; without them every item of the model for every user of the history.
+    output : path, optional
+        Predictions file to write.
+    settings : PredictSettings
+        What to predict.
+    input_settings : InputSettings
+        How history and pairs are read.
+    progress : Progress
+        Told what is done.
+
+    Raises
+    ------
+    DataError
+        If history or pairs cannot be used, or a column of the pairs would be overwritten.
+    MismatchError
+        If history or pairs do not go with the model, or nothing in them is known to it.
+    """
+    model = open_model(model)
+    ratings = read_history(model, history, input_settings, progress)
+    asked = _all_items(model, ratings) if pairs is None else _asked(model, pairs, ratings, input_settings)
+    _check_columns(asked, settings)
+    users = IdIndex.of(asked.table.column("user"))
+    histories = ratings.of(model, users)
+    user = users.lookup(asked.table.column("user"))
+    item = model.item_ids.lookup(asked.table.column("item"))
+    own = _own_levels(histories, user, asked.table.column("item"), settings)
+    n_own = int(np.count_nonzero(own != NOT_OWN))
+    if n_own:
+        progress.info(f"{n_own:,} pairs stand in the history: each is predicted from the rest of it")
+    predictor = Predictor(model, histories, exact=settings.exact())
+    probability = np.empty((len(user), len(model.levels)), np.float32)
+    source = np.empty(len(user), np.uint8)
+    with progress.step("predicting", len(user)) as step:
+        for block in _blocks(user):
+            probability[block], source[block] = predictor.probabilities(user[block], item[block], own[block])
+            step.advance(len(block))
+    _check_matched(item, histories, model, settings, asked.where)
+    counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
+    progress.info(_tell_sources(counts))
+    table = _with_predictions(asked.table, probability, source, model, settings)
+    metadata = _metadata(model, ratings, settings)
+    path = None if output is None else Path(output)
+    if path is not None:
+        with progress.step(f"writing {path}"):
+            write_parquet(table, path, PREDICTIONS, metadata)
+    return PredictResult(table, counts, n_own, path, metadata)
+
+
+def _asked(model: Rbm, pairs: Source, ratings: HistoryInput, settings: InputSettings) -> PairsTable:
+    read = read_pairs(pairs, settings)
+    check_same_run((ratings.source.metadata, ratings.source.where), (read.metadata, read.where))
+    return PairsTable(with_model_ids(read.table, model, read.where), read.metadata, read.where)
+
+
+def _all_items(model: Rbm, ratings: HistoryInput) -> PairsTable:
+    """Return every item of the model for every user of the history."""
+    users, items = IdIndex.of(ratings.table.column("user")).values, model.item_ids.values
+    user = np.repeat(np.arange(len(users), dtype=np.int32), len(items))
+    item = np.tile(np.arange(len(items), dtype=np.int32), len(users))
+    table = pa.table({"user": users.take(pa.array(user)), "item": items.take(pa.array(item))})
+    return PairsTable(table, {}, ratings.source.where)
+
+
+def _check_columns(asked: PairsTable, settings: PredictSettings) -> None:
+    """Raise `DataError` where an output column has the name of a column of the pairs."""
+    for name in settings.columns():
+        if name in asked.table.column_names:
+            raise DataError(
+                f"{asked.where}: its column '{name}' has the name of an output column",
+                hint="rename it, or give the output columns a --suffix",
+            )
+
+
+def _own_levels(
+    histories: Histories, user: np.ndarray, item: pa.ChunkedArray, settings: PredictSettings
+) -> np.ndarray:
+    if settings.keep_own:
+        return np.full(len(user), NOT_OWN, np.uint8)
+    return histories.own_level(user, histories.items.lookup(item))
+
+
+def _blocks(user: np.ndarray) -> list[np.ndarray]:
+    """Return pairs in blocks of bounded size, those of a user together as far as possible."""
+    order = np.argsort(user, kind="stable")
+    return [order[at : at + _BLOCK] for at in range(0, len(order), _BLOCK)]
+
+
+def _check_matched(
+    item: np.ndarray, histories: Histories, model: Rbm, settings: PredictSettings, where: str
+) -> None:
+    """Raise `MismatchError` where neither the pairs nor the histories have anything the model knows."""
+    known = bool((item >= 0).any()) or bool((histories.model_item >= 0).any())
+    if not model.by_user:
+        known = known or bool((histories.model_user >= 0).any())
+    if len(item) and not known and not settings.allow_unknown:
+        raise MismatchError(
+            f"{where}: not one of its users and items is known to the model",
+            hint="check that the ids are those of the training ratings, or use --allow-unknown",
+        )
+
+
+def _tell_sources(counts: dict[str, int]) -> str:
+    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
+    return f"{sum(counts.values()):,} predictions by source: {told or 'none'}"
+
+
+def _with_predictions(
+    table: pa.Table, probability: np.ndarray, source: np.ndarray, model: Rbm, settings: PredictSettings
+) -> pa.Table:
+    names = settings.columns()
+    prediction = (probability @ model.levels.values).astype(np.float32)
+    # Rounding must not carry a prediction off the scale.
+    prediction = np.clip(prediction, model.levels.values[0], model.levels.values[-1])
+    words = pa.array(SOURCE_NAMES, pa.string()).take(pa.array(source))
+    table = table.append_column(names[0], pa.array(prediction)).append_column(names[1], words)
+    if settings.probabilities:
+        flat = pa.array(probability.ravel())
+        table = table.append_column(names[2], pa.FixedSizeListArray.from_arrays(flat, probability.shape[1]))
+        surprise = -np.log(np.maximum(probability, np.finfo(np.float32).tiny))
+        entropy = (probability * surprise).sum(axis=1, dtype=np.float64).astype(np.float32)
+        table = table.append_column(names[3], pa.array(entropy))
+    return table
+
+
+def _metadata(model: Rbm, ratings: HistoryInput, settings: PredictSettings) -> dict[str, Any]:
+    return {
+        "command": "predict",
+        "settings": settings.as_dict(),
+        **model.levels.as_metadata(),
+        "model_fingerprint": fingerprint(model),
+        "history_fingerprint": ratings.fingerprint,
+    }

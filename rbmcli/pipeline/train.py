@@ -1,0 +1,195 @@
+"""Ratings -> a model file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSettings
+from rbmcli.data.duplicates import resolve_duplicates
+from rbmcli.data.fingerprints import ratings_fingerprint
+from rbmcli.data.ids import align_ids
+from rbmcli.data.intake import RatingsTable, Source, check_same_run, read_ratings
+from rbmcli.data.levels import Levels, bin_levels, choose_levels
+from rbmcli.data.ordering import PairCodes
+from rbmcli.data.splits import split_random
+from rbmcli.data.unknown_levels import assign_levels
+from rbmcli.errors import DataError, MismatchError, UsageError
+from rbmcli.models.rbm import Rbm
+from rbmcli.models.store import save_model
+from rbmcli.models.training import LevelledRatings, train_rbm
+from rbmcli.progress import SILENT, Progress
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What training made.
+
+    Attributes
+    ----------
+    model : Rbm
+        The model.
+    path : Path or None
+        Its file, if one was written.
+    best_epoch : int
+        Epoch whose parameters the model has, or the number of epochs that it was trained for.
+    valid_rmse, valid_nll : float or None
+        Figures of that epoch on the validation ratings.
+    """
+
+    model: Rbm
+    path: Path | None
+    best_epoch: int
+    valid_rmse: float | None
+    valid_nll: float | None
+
+
+def train(
+    ratings: Source,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    valid: Source | None = None,
+    settings: TrainSettings = TrainSettings(),  # noqa: B008
+    input_settings: InputSettings = InputSettings(),  # noqa: B008
+    level_settings: LevelSettings = LevelSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+) -> TrainResult:
+    """Train a Restricted Boltzmann Machine on ratings.
+
+    Parameters
+    ----------
+    ratings : path or table
+        Ratings to train on; see `rbmcli.data.intake.read_ratings`.
+    output : path, optional
+        Model file to write.
+    valid : path or table, optional
+        Ratings to choose the best epoch by. Without them a share of `ratings` is held out, or
+        nothing with ``settings.validation == "none"``.
+    settings : TrainSettings
+        The model and its training.
+    input_settings : InputSettings
+        How ratings are read.
+    level_settings : LevelSettings
+        The scale, where the file does not name its levels.
+    progress : Progress
+        Told each epoch.
+
+    Returns
+    -------
+    TrainResult
+
+    Raises
+    ------
+    DataError
+        If the ratings cannot be used.
+    MismatchError
+        If the validation ratings do not belong to the training ratings.
+    DivergenceError
+        If training leaves the finite numbers; then no model is written.
+    """
+    settings = _with_validation(settings, valid is not None)
+    read = read_ratings(ratings, input_settings, progress)
+    tables = [read.table.select(_COLUMNS)]
+    if valid is not None:
+        tables.append(_read_valid(valid, read, input_settings, progress))
+    scale = _scale_of(read, tables, level_settings)
+    if isinstance(scale, Levels):
+        tables = [assign_levels(each, scale, input_settings.unknown_level, read.where)[0] for each in tables]
+    table = pa.concat_tables(tables)
+    codes, values = PairCodes.of(table), table.column("rating").to_numpy()
+    held_out = _held_out(codes, tables[0].num_rows, settings, progress)
+    _check_amounts(held_out, settings, read.where)
+    levels = scale if isinstance(scale, Levels) else bin_levels(values[~held_out], scale)
+    progress.info(
+        f"{len(values):,} ratings of {len(codes.items):,} items by {len(codes.users):,} users, "
+        f"{levels.describe()}"
+    )
+    # What is on no level by now is meant to count as the nearest one.
+    model = train_rbm(
+        LevelledRatings(codes, levels.nearest(values), values), held_out, levels, settings, progress
+    )
+    model.record["data_fingerprint"] = ratings_fingerprint(read.table, levels)
+    return _result(model, output, progress)
+
+
+_COLUMNS = ["user", "item", "rating"]
+
+
+def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
+    if has_file and settings.validation == "none":
+        raise UsageError("validation ratings are given, but --no-valid says to do without: leave one out")
+    if has_file:
+        return dataclasses.replace(settings, validation="file")
+    if settings.validation == "file":
+        raise UsageError("validation by file, but no file of validation ratings is given")
+    return settings
+
+
+def _read_valid(
+    valid: Source, read: RatingsTable, input_settings: InputSettings, progress: Progress
+) -> pa.Table:
+    """Read the validation ratings, check that they go with the training ratings, and give them their ids."""
+    other = read_ratings(valid, input_settings, progress)
+    check_same_run((read.metadata, read.where), (other.metadata, other.where))
+    columns = [
+        align_ids(other.table.column(name), read.table.column(name).type, name, other.where)
+        for name in ("user", "item")
+    ]
+    table = pa.table([*columns, other.table.column("rating")], names=_COLUMNS)
+    both = pa.concat_tables([read.table.select(_COLUMNS), table])
+    _, shared = resolve_duplicates(both, "first", None, other.where)
+    if shared:
+        raise MismatchError(
+            f"{other.where}: {shared:,} of its pairs stand in {read.where} too, expected none: a model "
+            "must not be measured on what it was trained on",
+            hint="split with rbmcli prepare, or leave out --valid to have a part held out",
+        )
+    return table
+
+
+def _scale_of(read: RatingsTable, tables: list[pa.Table], level_settings: LevelSettings) -> Levels | int:
+    """Return the levels that the file names or the ratings have, or a number of bins."""
+    named = Levels.from_metadata(read.metadata)
+    if named is not None and level_settings == LevelSettings():
+        return named
+    values = pa.chunked_array([chunk for table in tables for chunk in table.column("rating").chunks])
+    return choose_levels(values.to_numpy(), level_settings, read.where)
+
+
+def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress: Progress) -> np.ndarray:
+    """Return which ratings serve as validation; those given for it come after the `n_given` others."""
+    count = len(codes.user_codes)
+    if settings.validation != "holdout":
+        return np.arange(count) >= n_given
+    split = PrepareSettings(valid_fraction=settings.holdout, test_fraction=0.0, seed=settings.seed)
+    held_out = np.asarray(split_random(codes, split) > 0)
+    progress.info(
+        f"no validation ratings given: {np.count_nonzero(held_out):,} of {count:,} ratings are held out"
+    )
+    return held_out
+
+
+def _check_amounts(held_out: np.ndarray, settings: TrainSettings, where: str) -> None:
+    n_valid = int(np.count_nonzero(held_out))
+    if n_valid == len(held_out):
+        raise DataError(f"{where}: no ratings are left to train on")
+    if n_valid == 0 and settings.validation != "none":
+        raise DataError(
+            f"{where}: {len(held_out):,} ratings are too few to hold some out for validation",
+            hint="give --valid FILE, or do without by --no-valid --epochs N",
+        )
+
+
+def _result(model: Rbm, output: str | os.PathLike[str] | None, progress: Progress) -> TrainResult:
+    path = None if output is None else Path(output)
+    if path is not None:
+        with progress.step(f"writing {path}"):
+            save_model(model, path)
+    best = model.record["best_epoch"]
+    figures = model.record["epochs"][best - 1] if best else {}
+    return TrainResult(model, path, best, figures.get("valid_rmse"), figures.get("valid_nll"))
