@@ -1,0 +1,128 @@
+"""The command `evaluate`: how good predictions are, beside baselines."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
+from rbmcli.cli.option_groups import with_options
+from rbmcli.cli.options import FILES, Reading, Running
+from rbmcli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.evaluate import EvaluateResult
+
+
+Truth = Annotated[
+    str | None,
+    typer.Option(
+        "--truth",
+        metavar="RATINGS",
+        help="Ratings to compare with; not needed where the predictions have a column rating.",
+        rich_help_panel=FILES,
+    ),
+]
+History = Annotated[
+    str | None,
+    typer.Option(
+        "--history",
+        metavar="RATINGS",
+        help="Ratings to fit the baselines on: those that the model was trained on.",
+        rich_help_panel=FILES,
+    ),
+]
+MetricsOutput = Annotated[
+    Path | None,
+    typer.Option(
+        "-o",
+        "--output",
+        help="File to write: metrics as Parquet, or JSON if the name ends in .json.",
+        rich_help_panel=FILES,
+    ),
+]
+
+
+@with_options
+def command(
+    *,
+    predictions: Annotated[
+        str,
+        typer.Argument(
+            metavar="PREDICTIONS", help="File of predictions; - is standard input.", show_default=False
+        ),
+    ],
+    truth: Truth = None,
+    history: History = None,
+    output: MetricsOutput = None,
+    reading: Reading,
+    running: Running,
+) -> None:
+    """Tell how good predictions are.
+
+    RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood and the accuracy
+    of the most probable level too; by source of the prediction; and, given a history, the same of the
+    global mean, the item mean and the regularised user+item bias.
+
+        rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
+    """
+    started = time.monotonic()
+    if output == Path("-"):
+        raise UsageError("-o -: metrics are written to a file", hint="--json prints them to standard output")
+    from rbmcli.pipeline.evaluate import evaluate
+
+    as_json = output is not None and output.suffix.lower() == ".json"
+    settings = reading.settings()
+    result = evaluate(
+        predictions,
+        truth=truth,
+        history=history,
+        output=None if as_json else output,
+        input_settings=settings,
+        progress=open_progress(running),
+    )
+    outcome = CommandResult(
+        "evaluate",
+        started,
+        settings=settings.as_dict(),
+        figures=result.as_dict(),
+        files=() if output is None else (output,),
+    )
+    if output is not None and as_json:
+        outcome.write(output)
+    if running.json:
+        print_result(outcome)
+    else:
+        _print_tables(result)
+
+
+def _print_tables(result: EvaluateResult) -> None:
+    from rbmcli.pipeline.evaluate import ALL, BASELINE, SOURCE
+
+    segments = result.segments()
+    models = {
+        "model" if name == ALL else name.removeprefix(BASELINE): figures
+        for name, figures in segments.items()
+        if name == ALL or name.startswith(BASELINE)
+    }
+    _print_segments(models, ["rmse", "mae", "nll", "accuracy"], "predictor")
+    sources = {
+        name.removeprefix(SOURCE): figures for name, figures in segments.items() if name.startswith(SOURCE)
+    }
+    if sources:
+        print()
+        _print_segments(sources, ["share", "rmse", "mae"], "source")
+
+
+def _print_segments(segments: dict[str, dict[str, float]], metrics: list[str], head: str) -> None:
+    present = [metric for metric in metrics if any(metric in figures for figures in segments.values())]
+    print_table(
+        [head, "n", *present],
+        [
+            [name, figures["n"], *(figures.get(metric) for metric in present)]
+            for name, figures in segments.items()
+        ],
+    )

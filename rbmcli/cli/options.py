@@ -1,0 +1,215 @@
+"""The options that several commands share, each written once, and the settings they stand for.
+
+`Running`, `Reading` and `Scale` are groups (see option_groups.py): a command takes a group as one
+parameter. The environment variable of an option is RBMCLI_<COMMAND>_<OPTION>; that of an option of
+`Running` is RBMCLI_<OPTION>.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rbmcli.config import InputSettings, LevelSettings
+from rbmcli.errors import UsageError
+
+FILES = "Input and output"
+MODEL = "Model"
+TRAINING = "Training"
+RUNNING = "Running"
+
+Output = Annotated[
+    Path,
+    typer.Option("-o", "--output", help="File to write, whole or not at all.", rich_help_panel=FILES),
+]
+OptionalOutput = Annotated[
+    Path | None,
+    typer.Option("-o", "--output", help="File to write, whole or not at all.", rich_help_panel=FILES),
+]
+Seed = Annotated[
+    int,
+    typer.Option("--seed", help="Seed of everything random: equal seeds give equal files.", min=0),
+]
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a command runs and talks; accepted before the command's name too."""
+
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "-q",
+            "--quiet",
+            help="Show warnings and errors only.",
+            envvar="RBMCLI_QUIET",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "-v", "--verbose", help="Show details too.", envvar="RBMCLI_VERBOSE", rich_help_panel=RUNNING
+        ),
+    ] = False
+    json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="Print the result as one JSON object.",
+            envvar="RBMCLI_JSON",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
+    progress: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(
+            "--progress",
+            help="Draw progress bars: auto does on a terminal.",
+            envvar="RBMCLI_PROGRESS",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "auto"
+    log_format: Annotated[
+        Literal["text", "json"],
+        typer.Option(
+            "--log-format",
+            help="What is told on standard error: text, or one JSON object per line.",
+            envvar="RBMCLI_LOG_FORMAT",
+            rich_help_panel=RUNNING,
+        ),
+    ] = "text"
+    threads: Annotated[
+        int | None,
+        typer.Option(
+            "--threads",
+            help="Threads to use; the result is the same at any number. All cores by default.",
+            envvar="RBMCLI_THREADS",
+            min=1,
+            max=4096,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug",
+            help="Show the traceback of an error.",
+            envvar="RBMCLI_DEBUG",
+            rich_help_panel=RUNNING,
+        ),
+    ] = False
+
+    def __post_init__(self) -> None:
+        if self.quiet and self.verbose:
+            raise UsageError("--quiet and --verbose exclude each other: give one of them")
+
+
+def _reading_option(*spellings: str, help: str, metavar: str | None = None) -> object:  # noqa: A002
+    return typer.Option(*spellings, help=help, metavar=metavar, rich_help_panel=FILES)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How tables of ratings and pairs are read."""
+
+    user_column: Annotated[
+        str | None, _reading_option("--user-column", help="Column of the users, by name or position.")
+    ] = None
+    item_column: Annotated[
+        str | None, _reading_option("--item-column", help="Column of the items, by name or position.")
+    ] = None
+    rating_column: Annotated[
+        str | None, _reading_option("--rating-column", help="Column of the ratings, by name or position.")
+    ] = None
+    timestamp_column: Annotated[
+        str | None,
+        _reading_option("--timestamp-column", help="Column of the timestamps, by name or position."),
+    ] = None
+    id_type: Annotated[
+        Literal["auto", "int", "string"],
+        _reading_option("--id-type", help="Type to read user and item ids as."),
+    ] = "auto"
+    input_format: Annotated[
+        Literal["auto", "text", "jsonl", "parquet"],
+        _reading_option("--input-format", help="Format of the input; auto looks at its first bytes."),
+    ] = "auto"
+    separator: Annotated[
+        str | None,
+        _reading_option(
+            "--separator", help="Separator of a text file, one or more characters; detected if not given."
+        ),
+    ] = None
+    header: Annotated[
+        bool | None,
+        _reading_option(
+            "--header/--no-header",
+            help="Whether a text file starts with column names; detected if not given.",
+        ),
+    ] = None
+    timestamp_unit: Annotated[
+        Literal["s", "ms", "us", "ns"],
+        _reading_option("--timestamp-unit", help="Unit of integer timestamps."),
+    ] = "s"
+    on_error: Annotated[
+        str,
+        _reading_option(
+            "--on-error",
+            metavar="fail|skip|FILE",
+            help="At a bad row: end, leave it out, or collect it in a file.",
+        ),
+    ] = "fail"
+    duplicates: Annotated[
+        Literal["error", "first", "last", "mean"],
+        _reading_option("--duplicates", help="What to do with several ratings of one item by one user."),
+    ] = "error"
+    unknown_level: Annotated[
+        Literal["error", "nearest", "drop"],
+        _reading_option("--unknown-level", help="What to do with a rating that is on none of the levels."),
+    ] = "error"
+
+    def settings(self) -> InputSettings:
+        """Return the settings that the options stand for."""
+        return InputSettings(**vars(self))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How ratings are put on levels."""
+
+    levels: Annotated[
+        str | None,
+        typer.Option(
+            "--levels",
+            metavar="NUMBER,...",
+            help="Levels of the scale, such as 1,2,3,4,5; found in the ratings if not given.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
+    bins: Annotated[
+        int,
+        typer.Option(
+            "--bins",
+            help="Quantile bins for a continuous scale; 0 makes 10 where more than 20 ratings differ.",
+            rich_help_panel=MODEL,
+        ),
+    ] = 0
+
+    def settings(self) -> LevelSettings:
+        """Return the settings that the options stand for.
+
+        Raises
+        ------
+        UsageError
+            If the levels are no numbers separated by commas.
+        """
+        try:
+            levels = tuple(float(part) for part in self.levels.split(",")) if self.levels else ()
+        except ValueError:
+            raise UsageError(
+                f"--levels {self.levels!r}: expected numbers separated by commas, such as 1,2,3,4,5"
+            ) from None
+        return LevelSettings(levels=levels, bins=self.bins)

@@ -1,0 +1,127 @@
+"""The command `predict`: a model, histories and pairs to predictions."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rbmcli.cli.option_groups import with_options
+from rbmcli.cli.options import FILES, MODEL, Output, Reading, Running
+from rbmcli.config import PredictSettings
+from rbmcli.errors import UsageError
+
+ModelFile = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Model file from train.", show_default=False)
+]
+History = Annotated[
+    str,
+    typer.Option(
+        "--history",
+        metavar="RATINGS",
+        help="Ratings of the users asked for, known to the model or new.",
+        rich_help_panel=FILES,
+    ),
+]
+Inference = Annotated[
+    Literal["auto", "mean-field", "exact"],
+    typer.Option(
+        "--inference",
+        help="How to sum over the hidden units; auto does as the model was trained to.",
+        rich_help_panel=MODEL,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What is predicted."""
+
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            "--pairs",
+            metavar="PAIRS",
+            help="Pairs of user and item to predict; their columns and row order are kept.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
+    all_items: Annotated[
+        bool,
+        typer.Option(
+            "--all-items",
+            help="Predict every item of the model for every user of the history.",
+            rich_help_panel=FILES,
+        ),
+    ] = False
+    probabilities: Annotated[
+        bool,
+        typer.Option(
+            "--probabilities",
+            help="Give the probability of each level too, and their entropy.",
+            rich_help_panel=FILES,
+        ),
+    ] = False
+    suffix: Annotated[
+        str,
+        typer.Option("--suffix", help="Append this to the output columns.", rich_help_panel=FILES),
+    ] = ""
+    keep_own: Annotated[
+        bool,
+        typer.Option(
+            "--keep-own",
+            help="Predict a pair that stands in the history from all of it, its own rating included.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False
+    allow_unknown: Annotated[
+        bool,
+        typer.Option(
+            "--allow-unknown",
+            help="Predict even if the model knows none of the users and items.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False
+
+
+@with_options
+def command(
+    model: ModelFile,
+    history: History,
+    output: Output,
+    *,
+    asking: Asking,
+    inference: Inference = "auto",
+    reading: Reading,
+    running: Running,
+) -> None:
+    """Predict ratings of pairs, for users that the model knows and for new ones.
+
+    Every pair gets a prediction, and a source that tells where it is from: model, folded_in (the ratings
+    differ from those trained on), or the base rates of the item, the user, or all ratings.
+
+        rbmcli predict model.parquet --history train.parquet --pairs test.parquet -o predictions.parquet
+    """
+    started = time.monotonic()
+    if asking.all_items == (asking.pairs is not None):
+        raise UsageError("give either --pairs FILE or --all-items")
+    options = {name: value for name, value in vars(asking).items() if name not in {"pairs", "all_items"}}
+    settings = PredictSettings(inference=inference, **options)
+    from rbmcli.cli.console import CommandResult, open_progress, print_result
+    from rbmcli.pipeline.predict import predict
+
+    result = predict(
+        model,
+        history,
+        asking.pairs,
+        output,
+        settings=settings,
+        input_settings=reading.settings(),
+        progress=open_progress(running),
+    )
+    if running.json:
+        figures = {"predictions": result.table.num_rows, "sources": result.counts, "own_pairs": result.n_own}
+        print_result(CommandResult("predict", started, settings.as_dict(), figures, [output]))

@@ -1,0 +1,139 @@
+"""The command `prepare`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from rbmcli.cli.option_groups import with_options
+from rbmcli.cli.options import FILES, Reading, Running, Scale, Seed
+from rbmcli.config import PrepareSettings
+
+SPLIT = "Split"
+FILTERS = "Filters"
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """Which ratings become which file."""
+
+    split: Annotated[
+        Literal["random", "leave-last", "time", "none"],
+        typer.Option(
+            "--split",
+            help="random: each rating by itself, by a hash of seed, user and item; leave-last: the last "
+            "ratings of each user; time: the last ratings of all; none: one file.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = "random"
+    valid_fraction: Annotated[
+        float,
+        typer.Option(
+            "--valid-fraction",
+            help="Share of the ratings for validation; 0 leaves the file out, with leave-last too.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = 0.1
+    test_fraction: Annotated[
+        float,
+        typer.Option(
+            "--test-fraction",
+            help="Share of the ratings for test; 0 leaves the file out, with leave-last too.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = 0.1
+    leave_last: Annotated[
+        int,
+        typer.Option(
+            "--leave-last",
+            help="Ratings of each user for validation, and as many for test, with --split leave-last.",
+            rich_help_panel=SPLIT,
+        ),
+    ] = 1
+    min_user_ratings: Annotated[
+        int,
+        typer.Option(
+            "--min-user-ratings", help="Drop users with fewer ratings than this.", rich_help_panel=FILTERS
+        ),
+    ] = 1
+    min_item_ratings: Annotated[
+        int,
+        typer.Option(
+            "--min-item-ratings", help="Drop items with fewer ratings than this.", rich_help_panel=FILTERS
+        ),
+    ] = 1
+
+
+@with_options
+def command(
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="INPUT",
+            help="CSV or another delimited text, JSON Lines, or Parquet (file or folder), plain or .gz, "
+            ".zst, .bz2; - is standard input.",
+        ),
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            help="Folder to write to; with --split none also a file that ends in .parquet.",
+            rich_help_panel=FILES,
+        ),
+    ],
+    *,
+    splitting: Splitting,
+    reading: Reading,
+    scale: Scale,
+    running: Running,
+    seed: Seed = 0,
+    overwrite: Annotated[
+        bool,
+        typer.Option(
+            "--overwrite",
+            help="Write even where files stand that prepare did not write.",
+            rich_help_panel=FILES,
+        ),
+    ] = False,
+) -> None:
+    """Clean raw ratings and split them into train.parquet, valid.parquet and test.parquet.
+
+    Separator, header, columns, levels and types of ids are detected; an option settles each of them.
+
+    Example: rbmcli prepare ratings.csv -o prepared --min-item-ratings 5
+    """
+    started = time.monotonic()
+    settings = PrepareSettings(**vars(splitting), seed=seed)
+    from rbmcli.cli.console import CommandResult, open_progress, print_result
+    from rbmcli.pipeline.prepare import prepare
+
+    input_settings, level_settings = reading.settings(), scale.settings()
+    result = prepare(
+        inputs,
+        output,
+        settings,
+        input_settings,
+        level_settings,
+        progress=open_progress(running),
+        overwrite=overwrite,
+    )
+    if running.json:
+        told = {
+            "inputs": inputs,
+            **settings.as_dict(),
+            **input_settings.as_dict(),
+            **level_settings.as_dict(),
+        }
+        figures = {
+            "counts": result.counts,
+            **result.levels.as_metadata(),
+            "run": result.run,
+        }
+        files = list(result.paths.values())
+        print_result(CommandResult("prepare", started, told, figures, files, seed))

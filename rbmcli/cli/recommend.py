@@ -1,0 +1,86 @@
+"""The command `recommend`: a model and histories to the best items for each user."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import typer
+
+from rbmcli.cli.option_groups import with_options
+from rbmcli.cli.options import FILES, MODEL, Output, Reading, Running
+from rbmcli.cli.predict import History, Inference, ModelFile
+from rbmcli.config import RecommendSettings
+
+_DEFAULTS = RecommendSettings()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How many items, ranked by what."""
+
+    top: Annotated[int, typer.Option("--top", help="Items per user.", rich_help_panel=MODEL)] = _DEFAULTS.top
+    rank_by: Annotated[
+        Literal["expectation", "lower-bound"],
+        typer.Option(
+            "--rank-by",
+            help="Rank by the expected rating, or by that less some standard deviations.",
+            rich_help_panel=MODEL,
+        ),
+    ] = "expectation"
+    deviations: Annotated[
+        float,
+        typer.Option("--deviations", help="How many, with --rank-by lower-bound.", rich_help_panel=MODEL),
+    ] = _DEFAULTS.deviations
+    min_support: Annotated[
+        int,
+        typer.Option(
+            "--min-support",
+            help="Leave out items with fewer ratings in training.",
+            rich_help_panel=MODEL,
+        ),
+    ] = _DEFAULTS.min_support
+
+
+@with_options
+def command(
+    model: ModelFile,
+    history: History,
+    output: Output,
+    *,
+    users: Annotated[
+        str | None,
+        typer.Option(
+            "--users",
+            metavar="FILE",
+            help="Users to recommend to, one a row; all of the history without it.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
+    ranking: Ranking,
+    inference: Inference = "auto",
+    reading: Reading,
+    running: Running,
+) -> None:
+    """Recommend to each user the items not yet rated that are predicted best.
+
+    rbmcli recommend model.parquet --history train.parquet --top 10 -o recommendations.parquet
+    """
+    started = time.monotonic()
+    settings = RecommendSettings(**vars(ranking), inference=inference)
+    from rbmcli.cli.console import CommandResult, open_progress, print_result
+    from rbmcli.pipeline.recommend import recommend
+
+    result = recommend(
+        model,
+        history,
+        users,
+        output,
+        settings=settings,
+        input_settings=reading.settings(),
+        progress=open_progress(running),
+    )
+    if running.json:
+        figures = {"users": result.n_users, "recommendations": result.table.num_rows}
+        print_result(CommandResult("recommend", started, settings.as_dict(), figures, [output]))

@@ -1,0 +1,76 @@
+"""Help comes at once, costs no heavy import, and shows how each command is used."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
+COMMANDS = ("prepare", "train", "predict", "recommend", "evaluate", "inspect")
+HEAVY = ("numba", "pandas", "pyarrow", "numpy")
+
+
+def test_help_starts_in_less_than_0_3_seconds(run_command: RunCommand) -> None:
+    # Processor time, which starting is made of, because tests run beside each other.
+    seconds = []
+    for _ in range(5):
+        before = os.times()
+        run_command("--help")
+        after = os.times()
+        seconds.append(
+            after.children_user + after.children_system - before.children_user - before.children_system
+        )
+
+    assert 0 < min(seconds) < 0.3
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *[[name, "--help"] for name in COMMANDS]])
+def test_help_and_version_import_nothing_heavy(
+    command_environment: dict[str, str], arguments: list[str]
+) -> None:
+    program = (
+        "import sys; from rbmcli.cli.main import main; "
+        f"code = main({arguments!r}); print(code, [name for name in {HEAVY!r} if name in sys.modules])"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=command_environment,
+        timeout=60,
+        check=True,
+    )
+
+    assert ended.stdout.splitlines()[-1] == "0 []"
+
+
+@pytest.mark.parametrize("spelling", ["-h", "--help"])
+def test_the_help_names_every_command_and_every_exit_code(run_command: RunCommand, spelling: str) -> None:
+    told = run_command(spelling).stdout
+
+    assert all(name in told for name in COMMANDS)
+    assert all(code in told for code in ("1 unexpected", "2 usage", "3 bad", "130", "141", "143"))
+
+
+def test_without_arguments_the_help_is_shown(run_command: RunCommand) -> None:
+    assert run_command().stdout == run_command("--help").stdout
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_shows_an_example_and_the_options_of_all(run_command: RunCommand, name: str) -> None:
+    told = run_command(name, "-h", COLUMNS="200").stdout
+
+    assert f" rbmcli {name} " in told.replace(f"Usage: rbmcli {name} ", "")
+    assert all(option in told for option in ("--quiet", "--threads", "--json", "--log-format", "Running"))
+
+
+def test_the_version_is_printed_alone(run_command: RunCommand) -> None:
+    ended = run_command("--version")
+
+    assert ended.stdout.startswith("rbmcli ")
+    assert ended.stdout.count("\n") == 1

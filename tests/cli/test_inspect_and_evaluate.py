@@ -1,0 +1,99 @@
+"""The real commands `inspect` and `evaluate`, from a shell's point of view."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
+PREDICTIONS = """user,item,prediction,source,rating
+1,a,1.5,model,1
+1,b,2,model,2
+2,a,3,global_prior,2
+"""
+HISTORY = "user,item,rating\n1,c,1\n2,c,3\n3,a,2\n"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").write_text(PREDICTIONS)
+    (tmp_path / "history.csv").write_text(HISTORY)
+
+
+@pytest.mark.usefixtures("files")
+def test_evaluate_prints_the_model_beside_the_baselines_and_the_sources(run_command: RunCommand) -> None:
+    ended = run_command("evaluate", "predictions.csv", "--history", "history.csv")
+
+    assert ended.returncode == 0
+    heads = [line.split("  ")[0] for line in ended.stdout.splitlines()]
+    assert heads == [
+        "predictor",
+        "model",
+        "global mean",
+        "item mean",
+        "user+item bias",
+        "",
+        "source",
+        "model",
+        "global_prior",
+    ]
+    assert ended.stdout.splitlines()[1].split() == ["model", "3", "0.6455", "0.5000"]
+
+
+@pytest.mark.usefixtures("files")
+def test_evaluate_reads_predictions_from_a_pipe(run_command: RunCommand) -> None:
+    piped = run_command("evaluate", "-", stdin=PREDICTIONS)
+
+    assert piped.stdout == run_command("evaluate", "predictions.csv").stdout
+
+
+@pytest.mark.usefixtures("files")
+def test_evaluate_json_names_the_file_written(run_command: RunCommand, tmp_path: Path) -> None:
+    ended = run_command("--json", "evaluate", "predictions.csv", "-o", "metrics.parquet")
+
+    result = json.loads(ended.stdout)
+    size = (tmp_path / "metrics.parquet").stat().st_size
+    assert result["files"] == [{"path": "metrics.parquet", "bytes": size}]
+    assert result["figures"]["segments"]["all"]["mae"] == pytest.approx(0.5)
+
+
+@pytest.mark.usefixtures("files")
+def test_evaluate_writes_json_where_the_name_ends_so(run_command: RunCommand, tmp_path: Path) -> None:
+    first = run_command("evaluate", "predictions.csv", "-o", "metrics.json")
+    content = (tmp_path / "metrics.json").read_bytes()
+    run_command("evaluate", "predictions.csv", "-o", "metrics.json")
+
+    assert first.stdout.startswith("predictor")
+    assert json.loads(content)["figures"]["n"] == 3
+    assert (tmp_path / "metrics.json").read_bytes() == content
+
+
+@pytest.mark.usefixtures("files")
+def test_quiet_evaluate_says_nothing_on_standard_error(run_command: RunCommand) -> None:
+    assert run_command("-q", "evaluate", "predictions.csv", "--history", "history.csv").stderr == ""
+
+
+@pytest.mark.usefixtures("files")
+def test_inspect_tells_what_evaluate_wrote(run_command: RunCommand) -> None:
+    run_command("evaluate", "predictions.csv", "-o", "metrics.parquet")
+
+    told = run_command("inspect", "metrics.parquet").stdout
+    as_json = json.loads(run_command("inspect", "metrics.parquet", "--json").stdout)
+
+    assert "rbmcli metrics, format version 1" in told
+    assert as_json["figures"]["format"] == "metrics"
+    assert as_json["figures"]["columns"]["value"] == "double"
+
+
+@pytest.mark.usefixtures("files")
+def test_evaluate_without_truth_says_what_to_give(run_command: RunCommand) -> None:
+    without = "".join(line.rpartition(",")[0] + "\n" for line in PREDICTIONS.splitlines())
+
+    ended = run_command("evaluate", "-", stdin=without)
+
+    assert ended.returncode == 3
+    assert ended.stderr.splitlines()[-1] == "rbmcli: hint: give a file of ratings as --truth"
