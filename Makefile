@@ -1,0 +1,77 @@
+# Two commands for a start: `make demo` and `make test`. `make help` lists the rest.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RBMCLI := $(BIN)/rbmcli
+SOURCES := $(shell find rbmcli -name '*.py')
+READER := 49298
+
+# What a failed command leaves behind must not pass for a finished file.
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+
+help: ## List the targets.
+	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+# --- Set-up: one virtual environment; a stamp for each set of packages that it holds -----------------
+
+# Installed editable, so that a changed source file is what runs next.
+.venv/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rbmcli needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@echo "Installing rbmcli into .venv; the first time takes a minute."
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+.venv/tested .venv/linted: .venv/installed
+	@echo "Installing what 'make $(EXTRA)' needs."
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(EXTRA)]'
+	@touch $@
+
+.venv/tested: EXTRA := test
+.venv/linted: EXTRA := lint
+
+# --- Demo: each file from the one before; a second run finds them all done ---------------------------
+
+demo: demo/report.txt ## Install, and run the whole pipeline on sample_data/.
+	@echo
+	@cat $<
+
+demo/prepared/_SUCCESS: sample_data/ratings.csv $(SOURCES) | .venv/installed
+	$(RBMCLI) prepare $< -o demo/prepared
+
+demo/model.parquet: demo/prepared/_SUCCESS
+	$(RBMCLI) train demo/prepared/train.parquet --valid demo/prepared/valid.parquet --by item -o $@
+
+demo/predictions.parquet: demo/model.parquet
+	$(RBMCLI) predict $< --history demo/prepared/train.parquet --pairs demo/prepared/test.parquet \
+	    --probabilities -o $@
+
+demo/recommendations.parquet: demo/model.parquet
+	$(RBMCLI) recommend $< --history demo/prepared/train.parquet --top 5 -o $@
+
+# One command writes both; the table is there when the JSON is.
+demo/metrics.json: demo/predictions.parquet
+	$(RBMCLI) evaluate $< --history demo/prepared/train.parquet -o $@ > demo/metrics.txt
+
+demo/report.txt: demo/metrics.json demo/recommendations.parquet sample_data/items.csv examples/reading_list.py
+	@{ cat demo/metrics.txt; echo; $(BIN)/python examples/reading_list.py $(READER) \
+	    --history demo/prepared/train.parquet --recommendations demo/recommendations.parquet \
+	    --catalogue sample_data/items.csv; } > $@
+
+# --- Checks ------------------------------------------------------------------------------------------
+
+test: .venv/tested ## Install what tests need, and run them all.
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/kernels
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: .venv/linted ## Check style, types, and that imports go down only.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean: ## Remove the environment, the demo and every cache.
+	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
