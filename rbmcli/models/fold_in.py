@@ -13,8 +13,9 @@ from rbmcli.kernels.scoring import row_biases
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 
-WEIGHT_PENALTY = 1.0
-BIAS_PENALTY = 1.0
+WEIGHT_PENALTY = 10.0
+BIAS_PENALTY = 3.0
+"""Pull to the centre; chosen on users that were held out of the training part of MovieLens 100K."""
 
 
 def fold_in_users(
