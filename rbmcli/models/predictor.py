@@ -159,17 +159,19 @@ class Predictor:
         assert model.states is not None
         trained = self._serves_as_trained()
         left_out = np.where((own != NOT_OWN) & ~trained[user], item, -1)
-        cases, column = np.unique(np.stack([user, left_out]), axis=1, return_inverse=True)
-        column = column.reshape(-1).astype(np.int32)
-        known = histories.model_user[cases[0]]
-        fold = np.flatnonzero(~trained[cases[0]])
+        choices = len(model.row_ids) + 1
+        keys, column = np.unique(user.astype(np.int64) * choices + left_out + 1, return_inverse=True)
+        case_user, case_left_out = keys // choices, keys % choices - 1
+        column = column.astype(np.int32)
+        known = histories.model_user[case_user]
+        fold = np.flatnonzero(~trained[case_user])
         own_column, used = column, known
         if len(fold):
             # What a known user's ratings once added to the rows was made with the trained parameters.
             own_column, used = column + np.int32(len(known)), np.concatenate([known, known])
         parameters, prior = model.parameters.of_columns(used), model.column_prior[used]
         if len(fold):
-            fold_in_users(model, histories, cases[0][fold], cases[1][fold], parameters, fold)
+            fold_in_users(model, histories, case_user[fold], case_left_out[fold], parameters, fold)
         own = np.where(known[column] >= 0, own, np.uint8(NOT_OWN))
         return self._score(item, column, own, own_column, model.states, parameters, prior)
 
