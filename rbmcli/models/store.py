@@ -6,6 +6,7 @@ docs/files.md describes the columns. Arrays are stored without the padding that 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,13 @@ _HIDDEN_BIAS = "hidden_bias"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "values")
 
 
-def save_model(model: Rbm, path: Path) -> None:
+def save_model(model: Rbm, path: str | os.PathLike[str]) -> None:
     """Write a model to a Parquet file, whole or not at all."""
+    path = Path(path)
     write_parquet(_as_table(model), path, MODEL, {**_describe(model), "fingerprint": fingerprint(model)})
 
 
-def load_model(path: Path) -> Rbm:
+def load_model(path: str | os.PathLike[str]) -> Rbm:
     """Read a model from a Parquet file.
 
     Raises
@@ -44,6 +46,7 @@ def load_model(path: Path) -> Rbm:
     MismatchError
         If it is no model, or one of a kind or version that this program does not know.
     """
+    path = Path(path)
     table, metadata = read_parquet(path, MODEL)
     if metadata.get("kind") != _KIND:
         raise MismatchError(

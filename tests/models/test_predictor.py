@@ -107,7 +107,7 @@ def test_every_pair_gets_probabilities_that_sum_to_one_and_a_prediction_on_the_s
 def test_a_model_is_read_back_as_it_was_written(by: str, tmp_path: Path) -> None:
     model = trained(by)
     rbmcli.save_model(model, tmp_path / "a.parquet")
-    again = rbmcli.load_model(tmp_path / "a.parquet")
+    again = rbmcli.load_model(str(tmp_path / "a.parquet"))
     rbmcli.save_model(again, tmp_path / "b.parquet")
     assert fingerprint(again) == fingerprint(model)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
