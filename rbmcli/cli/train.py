@@ -232,7 +232,7 @@ def _settings(machine: Machine, learning: Learning, validating: Validating, seed
             "--no-valid needs --epochs: without validation nothing tells when to stop",
             hint="give the number of epochs, or leave out --no-valid to have it chosen",
         )
-    chosen = vars(learning) | {"epochs": learning.epochs or _DEFAULTS.epochs}
+    chosen = vars(learning) | {"epochs": _DEFAULTS.epochs if learning.epochs is None else learning.epochs}
     return TrainSettings(
         **vars(machine),
         **chosen,

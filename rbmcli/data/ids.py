@@ -91,8 +91,9 @@ def align_ids(column: pa.ChunkedArray, target: pa.DataType, name: str, where: st
     MismatchError
         For any other difference of types.
     """
-    if column.type == target:
-        return column
+    if column.type == target or len(column) == 0:
+        # Of a table without rows nothing tells what its ids would be.
+        return column.cast(target)
     if pa.types.is_int64(target) and round_trips(column):
         return column.cast(pa.int64())
     raise MismatchError(

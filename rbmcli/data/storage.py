@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,11 @@ def decode_metadata(schema: pa.Schema, where: str) -> dict[str, Any]:
     try:
         metadata = json.loads(raw)
         expected = metadata.pop("hash")
+        # A damaged number may be too large for JSON.
+        found = digest(_canonical(metadata))
     except (ValueError, KeyError, AttributeError, TypeError):
         raise DataError(f"{where}: the rbmcli metadata is damaged") from None
-    if expected != digest(_canonical(metadata)):
+    if expected != found:
         raise DataError(f"{where}: the rbmcli metadata is damaged: its hash does not agree")
     return metadata
 
@@ -125,6 +127,37 @@ def read_footer(path: Path) -> tuple[pa.Schema, dict[str, Any], pq.FileMetaData]
         return schema, decode_metadata(schema, str(path)), file.metadata
 
 
+def check_target(target: str | os.PathLike[str] | None, inputs: Sequence[Any] = ()) -> Path | None:
+    """Check, before any work is done for it, that an output may be written, and return its path.
+
+    Parameters
+    ----------
+    target : path or None
+        File to write; None if there is to be none.
+    inputs : sequence
+        What the work reads; those that are paths must not be written over.
+
+    Raises
+    ------
+    UsageError
+        If the target is standard output, a folder, in a folder that does not exist, or an input.
+    """
+    if target is None:
+        return None
+    path = Path(target)
+    if path == Path("-"):
+        raise UsageError("-o -: the output is written to a file", hint="give -o the name of a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: the folder {path.parent} does not exist", hint="create it first")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder, expected the name of a file")
+    for source in inputs:
+        is_file = isinstance(source, str | os.PathLike) and path.exists() and Path(source).exists()
+        if is_file and path.samefile(source):
+            raise UsageError(f"{path}: is an input and would be written over", hint="give -o another name")
+    return path
+
+
 @contextmanager
 def atomic_output(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target` that replaces it, whole, when the block ends well.
@@ -139,11 +172,8 @@ def atomic_output(target: Path) -> Iterator[Path]:
     UsageError
         If the folder of the target does not exist, or the target is a folder.
     """
+    check_target(target)
     folder = target.parent
-    if not folder.is_dir():
-        raise UsageError(f"{target}: the folder {folder} does not exist", hint="create it first")
-    if target.is_dir():
-        raise UsageError(f"{target}: is a folder, expected the name of a file")
     lock = FileLock(folder / f".{target.name}.lock", timeout=0)
     try:
         with lock:

@@ -79,7 +79,8 @@ class Predictor:
             source = np.where(usable, self._trained_or_folded(user), Source.VISIBLE_PRIOR)
             unknown_item = np.where(others.sum(axis=1) > 0, Source.ROW_PRIOR, Source.GLOBAL_PRIOR)
         else:
-            known_user = (self.histories.model_user[user] >= 0) | self._rates_known_items()[user]
+            usable = self._known_ratings()[user] - (has_own & (item >= 0)) > 0
+            known_user = (self.histories.model_user[user] >= 0) | usable
             source = np.where(known_user, self._trained_or_folded(user), Source.ROW_PRIOR)
             unknown_item = np.where(
                 (self.histories.model_user[user] >= 0) | (others.sum(axis=1) > 0),
@@ -100,9 +101,10 @@ class Predictor:
         counts[pairs, own[pairs]] -= 1
         return counts
 
-    def _rates_known_items(self) -> np.ndarray:
+    def _known_ratings(self) -> np.ndarray:
+        """Return how many items that the model knows each user has rated, int64 (U,)."""
         known = self.histories.model_item[self.histories.rated.column] >= 0
-        return np.bincount(self.histories.rated.row_of_each()[known], minlength=len(self.histories.users)) > 0
+        return np.bincount(self.histories.rated.row_of_each()[known], minlength=len(self.histories.users))
 
     def _trained_or_folded(self, user: np.ndarray) -> np.ndarray:
         return np.where(self._serves_as_trained()[user], Source.MODEL, Source.FOLDED_IN)
@@ -165,15 +167,12 @@ class Predictor:
         column = column.astype(np.int32)
         known = histories.model_user[case_user]
         fold = np.flatnonzero(~trained[case_user])
-        own_column, used = column, known
-        if len(fold):
-            # What a known user's ratings once added to the rows was made with the trained parameters.
-            own_column, used = column + np.int32(len(known)), np.concatenate([known, known])
-        parameters, prior = model.parameters.of_columns(used), model.column_prior[used]
+        parameters, prior = model.parameters.of_columns(known), model.column_prior[known]
         if len(fold):
             fold_in_users(model, histories, case_user[fold], case_left_out[fold], parameters, fold)
-        own = np.where(known[column] >= 0, own, np.uint8(NOT_OWN))
-        return self._score(item, column, own, own_column, model.states, parameters, prior)
+        # Ratings other than those trained on were perhaps never added to the rows: they stay as they are.
+        own = np.where(trained[user], own, np.uint8(NOT_OWN))
+        return self._score(item, column, own, column, model.states, parameters, prior)
 
     def _score(
         self,

@@ -19,7 +19,7 @@ from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
 from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import digest, read_parquet, write_parquet
-from rbmcli.errors import DataError, MismatchError
+from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.rbm import Rbm
@@ -55,7 +55,7 @@ def load_model(path: str | os.PathLike[str]) -> Rbm:
         )
     try:
         model = _from_table(table, metadata)
-    except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
+    except (LookupError, TypeError, ValueError, pa.ArrowException, UsageError) as error:
         raise DataError(f"{path}: the model is damaged: {error}") from None
     if metadata.get("fingerprint") != fingerprint(model):
         raise DataError(f"{path}: the model is damaged: its fingerprint does not agree")
@@ -163,7 +163,7 @@ def _as_table(model: Rbm) -> pa.Table:
 
 def _array(part: pa.Table, name: str, *shape: int) -> np.ndarray:
     """Return a list column as float32 of shape (rows, *shape)."""
-    column = part.column(name).combine_chunks()
+    column = part.column(name).combine_chunks().cast(pa.list_(pa.float32()))
     if column.null_count:
         raise ValueError(f"column '{name}' has nulls")
     return np.array(column.flatten().to_numpy(), np.float32).reshape(part.num_rows, *shape)

@@ -14,7 +14,7 @@ from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import PairsTable, Source, check_same_run, read_pairs
 from rbmcli.data.schemas import PREDICTIONS
-from rbmcli.data.storage import write_parquet
+from rbmcli.data.storage import check_target, write_parquet
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
@@ -92,11 +92,14 @@ def predict(
 
     Raises
     ------
+    UsageError
+        If the predictions may not be written there.
     DataError
         If history or pairs cannot be used, or a column of the pairs would be overwritten.
     MismatchError
         If history or pairs do not go with the model, or nothing in them is known to it.
     """
+    path = check_target(output, [model, history, pairs])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = _all_items(model, ratings) if pairs is None else _asked(model, pairs, ratings, input_settings)
@@ -121,7 +124,6 @@ def predict(
     progress.info(_tell_sources(counts))
     table = _with_predictions(asked.table, probability, source, model, settings)
     metadata = _metadata(model, ratings, settings)
-    path = None if output is None else Path(output)
     if path is not None:
         with progress.step(f"writing {path}"):
             write_parquet(table, path, PREDICTIONS, metadata)

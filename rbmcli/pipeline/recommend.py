@@ -14,7 +14,7 @@ from rbmcli.config import InputSettings, RecommendSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, read_users
 from rbmcli.data.schemas import RECOMMENDATIONS
-from rbmcli.data.storage import write_parquet
+from rbmcli.data.storage import check_target, write_parquet
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
@@ -88,11 +88,14 @@ def recommend(
 
     Raises
     ------
+    UsageError
+        If the recommendations may not be written there.
     DataError
         If history or users cannot be used.
     MismatchError
         If they do not go with the model, or the model knows none of the items.
     """
+    path = check_target(output, [model, history, users])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = ratings.table.column("user")
@@ -101,7 +104,7 @@ def recommend(
         asked = with_model_ids(read.table, model, read.where).column("user")
     index = IdIndex.of(asked)
     histories = ratings.of(model, index)
-    if len(histories.items) and not (histories.model_item >= 0).any():
+    if ratings.table.num_rows and not (model.item_ids.lookup(ratings.table.column("item")) >= 0).any():
         raise MismatchError(
             f"{ratings.source.where}: not one of the items rated there is known to the model",
             hint="check that the ids are those of the training ratings",
@@ -119,7 +122,6 @@ def recommend(
         }
     )
     metadata = _metadata(model, ratings, settings)
-    path = None if output is None else Path(output)
     if path is not None:
         with progress.step(f"writing {path}"):
             write_parquet(table, path, RECOMMENDATIONS, metadata)

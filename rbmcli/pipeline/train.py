@@ -18,6 +18,7 @@ from rbmcli.data.intake import RatingsTable, Source, check_same_run, read_rating
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import split_random
+from rbmcli.data.storage import check_target
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models.rbm import Rbm
@@ -85,6 +86,8 @@ def train(
 
     Raises
     ------
+    UsageError
+        If the model may not be written there.
     DataError
         If the ratings cannot be used.
     MismatchError
@@ -93,13 +96,18 @@ def train(
         If training leaves the finite numbers; then no model is written.
     """
     settings = _with_validation(settings, valid is not None)
+    path = check_target(output, [ratings, valid])
     read = read_ratings(ratings, input_settings, progress)
-    tables = [read.table.select(_COLUMNS)]
+    tables, names = [read.table.select(_COLUMNS)], [read.where]
     if valid is not None:
-        tables.append(_read_valid(valid, read, input_settings, progress))
+        table, name = _read_valid(valid, read, input_settings, progress)
+        tables, names = [*tables, table], [*names, name]
     scale = _scale_of(read, tables, level_settings)
     if isinstance(scale, Levels):
-        tables = [assign_levels(each, scale, input_settings.unknown_level, read.where)[0] for each in tables]
+        tables = [
+            _on_levels(table, name, scale, input_settings, progress)
+            for table, name in zip(tables, names, strict=True)
+        ]
     table = pa.concat_tables(tables)
     codes, values = PairCodes.of(table), table.column("rating").to_numpy()
     held_out = _held_out(codes, tables[0].num_rows, settings, progress)
@@ -114,10 +122,11 @@ def train(
         LevelledRatings(codes, levels.nearest(values), values), held_out, levels, settings, progress
     )
     model.record["data_fingerprint"] = ratings_fingerprint(read.table, levels)
-    return _result(model, output, progress)
+    return _result(model, path, progress)
 
 
 _COLUMNS = ["user", "item", "rating"]
+_HOLDOUT_SALT = 0x5D588B656C078965
 
 
 def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
@@ -132,8 +141,11 @@ def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
 
 def _read_valid(
     valid: Source, read: RatingsTable, input_settings: InputSettings, progress: Progress
-) -> pa.Table:
-    """Read the validation ratings, check that they go with the training ratings, and give them their ids."""
+) -> tuple[pa.Table, str]:
+    """Read the validation ratings, check that they go with the training ratings, and give them their ids.
+
+    Their name, for messages, comes with them.
+    """
     other = read_ratings(valid, input_settings, progress)
     check_same_run((read.metadata, read.where), (other.metadata, other.where))
     columns = [
@@ -149,7 +161,19 @@ def _read_valid(
             "must not be measured on what it was trained on",
             hint="split with rbmcli prepare, or leave out --valid to have a part held out",
         )
-    return table
+    return table, other.where
+
+
+def _on_levels(
+    table: pa.Table, name: str, levels: Levels, input_settings: InputSettings, progress: Progress
+) -> pa.Table:
+    """Return the ratings without those that are on no level and are to be dropped."""
+    policy = input_settings.unknown_level
+    kept, _, unknown = assign_levels(table, levels, policy, name)
+    if unknown:
+        told = "left out" if policy == "drop" else "put on the nearest one"
+        progress.warn(f"{name}: {unknown:,} ratings are on no level: {told}")
+    return kept
 
 
 def _scale_of(read: RatingsTable, tables: list[pa.Table], level_settings: LevelSettings) -> Levels | int:
@@ -166,7 +190,9 @@ def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress:
     count = len(codes.user_codes)
     if settings.validation != "holdout":
         return np.arange(count) >= n_given
-    split = PrepareSettings(valid_fraction=settings.holdout, test_fraction=0.0, seed=settings.seed)
+    # With the seed that prepare split by, the ratings to hold out would be those that it has taken away.
+    seed = settings.seed ^ _HOLDOUT_SALT
+    split = PrepareSettings(valid_fraction=settings.holdout, test_fraction=0.0, seed=seed)
     held_out = np.asarray(split_random(codes, split) > 0)
     progress.info(
         f"no validation ratings given: {np.count_nonzero(held_out):,} of {count:,} ratings are held out"
@@ -185,8 +211,7 @@ def _check_amounts(held_out: np.ndarray, settings: TrainSettings, where: str) ->
         )
 
 
-def _result(model: Rbm, output: str | os.PathLike[str] | None, progress: Progress) -> TrainResult:
-    path = None if output is None else Path(output)
+def _result(model: Rbm, path: Path | None, progress: Progress) -> TrainResult:
     if path is not None:
         with progress.step(f"writing {path}"):
             save_model(model, path)

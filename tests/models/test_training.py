@@ -1,0 +1,172 @@
+"""What a model keeps of its training: ids, counts, base rates, states, and the figures of the epochs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rbmcli.config import TrainSettings
+from rbmcli.data.levels import Levels
+from rbmcli.data.ordering import PairCodes
+from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.rbm import Rbm
+from rbmcli.models.training import LevelledRatings, train_rbm, validation_pairs
+from rbmcli.progress import Progress
+from tests.models.dense import DenseModel
+from tests.recorder import Recorder
+from tests.small_ratings import HIDDEN, quick, ratings, rows_of, table_of, trained
+
+BOTH = pytest.mark.parametrize("by", ["user", "item"])
+SCALE = Levels(np.arange(1, 6, dtype=np.float32))
+
+
+def fit_on(
+    table: pa.Table, held_out: np.ndarray, settings: TrainSettings, progress: Progress | None = None
+) -> Rbm:
+    """Train on a table, some of whose rows are held out."""
+    rating = table["rating"].to_numpy()
+    levelled = LevelledRatings(PairCodes.of(table), SCALE.assign(rating), rating)
+    return train_rbm(levelled, held_out, SCALE, settings, progress or Progress())
+
+
+def every_tenth(table: pa.Table) -> np.ndarray:
+    return np.arange(table.num_rows) % 10 == 0
+
+
+@BOTH
+def test_a_model_keeps_counts_and_base_rates_of_both_sides(by: str) -> None:
+    table, model = ratings(), trained(by)
+    overall = np.bincount(np.array(table["rating"], int) - 1, minlength=5) + 1.0
+    overall /= overall.sum()
+
+    np.testing.assert_allclose(model.global_prior, overall, rtol=1e-6)
+    for side, ids, total, prior in (
+        (by, model.row_ids, model.row_ratings, model.row_prior),
+        ("item" if by == "user" else "user", model.column_ids, model.column_ratings, model.column_prior),
+    ):
+        for place, name in enumerate(ids.values.to_pylist()):
+            mine = [row[2] for row in rows_of(table) if row[0 if side == "user" else 1] == name]
+            counts = np.bincount(np.array(mine, int) - 1, minlength=5)
+            assert total[place] == len(mine)
+            expected = (counts + model.settings.prior_strength * overall) / (
+                len(mine) + model.settings.prior_strength
+            )
+            np.testing.assert_allclose(prior[place], expected, rtol=1e-5)
+
+
+def test_only_a_model_of_items_keeps_the_states_of_its_rows() -> None:
+    table, model = ratings(), trained("item")
+    dense = DenseModel(model, table)
+
+    assert trained("user").states is None
+    assert model.states is not None
+    for place, item in enumerate(model.row_ids.values.to_pylist()):
+        visible = dense.visible([(user, rating) for user, i, rating in rows_of(table) if i == item])
+        assert model.states.counts[place].tolist() == visible.sum(axis=0).tolist()
+        rated = visible.any(axis=1)
+        np.testing.assert_allclose(model.states.base[place], model.column_prior[rated].sum(axis=0), rtol=1e-5)
+
+
+@BOTH
+def test_who_only_stands_in_a_validation_file_is_none_of_the_model(by: str) -> None:
+    table = pa.concat_tables([ratings(), table_of(["late", "u00"], [100, 777], [1, 2])])
+    held_out = np.arange(table.num_rows) >= table.num_rows - 2
+
+    model = fit_on(table, held_out, quick(by, validation="file"))
+
+    assert "late" not in model.user_ids.values.to_pylist()
+    assert 777 not in model.item_ids.values.to_pylist()
+    assert len(model.parameters.weights) == len(model.column_ids)
+    assert model.row_ratings.sum() == model.column_ratings.sum() == ratings().num_rows
+    assert len(model.user_hash) == len(model.user_ids)
+
+
+@BOTH
+def test_the_figures_of_validation_are_those_of_predictions_from_the_training_ratings(by: str) -> None:
+    table = ratings()
+    held_out = every_tenth(table)
+
+    model = fit_on(table, held_out, quick(by, validation="file"))
+
+    dense = DenseModel(model, table.filter(pa.array(~held_out)))
+    asked = rows_of(table.filter(pa.array(held_out)))
+    shares = np.array([dense.score_pair(dense.training, user, item, exact=False) for user, item, _ in asked])
+    rating = np.array([row[2] for row in asked])
+    best = model.record["epochs"][model.record["best_epoch"] - 1]
+    error = shares @ SCALE.values - rating
+    true = shares[np.arange(len(rating)), rating.astype(int) - 1]
+    assert best["valid_rmse"] == pytest.approx(np.sqrt(np.mean(error**2)), abs=1e-5)
+    assert best["valid_nll"] == pytest.approx(-np.log(true).mean(), abs=1e-5)
+
+
+@BOTH
+def test_held_out_ratings_change_nothing_that_is_learned(by: str) -> None:
+    table = ratings()
+    held_out = every_tenth(table)
+    other = table.set_column(
+        2, "rating", pa.array(np.where(held_out, 1, table["rating"].to_numpy()).astype(np.float32))
+    )
+
+    one, two = (fit_on(each, held_out, quick(by, validation="file")) for each in (table, other))
+    last = min(one.record["best_epoch"], two.record["best_epoch"])
+
+    losses = [[report["loss"] for report in model.record["epochs"][:last]] for model in (one, two)]
+    assert losses[0] == losses[1]
+    assert one.record["epochs"][0]["valid_rmse"] != two.record["epochs"][0]["valid_rmse"]
+    np.testing.assert_array_equal(one.global_prior, two.global_prior)
+    np.testing.assert_array_equal(one.column_prior, two.column_prior)
+
+
+@BOTH
+def test_a_refit_is_training_on_all_ratings_for_the_best_number_of_epochs(by: str) -> None:
+    table, recorder = ratings(), Recorder()
+    chosen = fit_on(table, every_tenth(table), quick(by, validation="holdout"))
+    best = chosen.record["best_epoch"]
+
+    refitted = fit_on(table, every_tenth(table), quick(by, validation="holdout", refit=True), recorder)
+    plain = fit_on(table, np.zeros(table.num_rows, bool), quick(by, epochs=best))
+
+    for array, expected in zip(refitted.parameters, plain.parameters, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    np.testing.assert_array_equal(refitted.column_prior, plain.column_prior)
+    assert refitted.record["best_epoch"] == best
+    assert refitted.record["epochs"] == chosen.record["epochs"]
+    assert f"training again on all ratings for {best} epochs" in recorder.told
+    assert len(recorder.reports) == len(chosen.record["epochs"]) + best
+
+
+def test_the_record_holds_the_figures_of_every_epoch_and_nothing_of_the_machine() -> None:
+    recorder = Recorder()
+
+    model = fit_on(ratings(), every_tenth(ratings()), quick(validation="holdout"), recorder)
+
+    assert [set(figures) for figures in model.record["epochs"]] == [
+        {"epoch", "loss", "valid_rmse", "valid_nll"}
+    ] * len(recorder.reports)
+    assert [figures["loss"] for figures in model.record["epochs"]] == [
+        report.loss for report in recorder.reports
+    ]
+
+
+def test_validation_pairs_are_dealt_to_their_rows_with_none_of_them_in_it() -> None:
+    row, column = np.array([2, 0, 2], np.int32), np.array([5, 6, 4], np.int32)
+
+    pairs = validation_pairs(4, row, column, np.array([1, 2, 3], np.uint8), np.array([2, 3, 4], np.float32))
+
+    assert pairs.asked.start.tolist() == [0, 1, 1, 3, 3]
+    assert pairs.asked.column.tolist() == [6, 4, 5]
+    assert pairs.level.tolist() == [2, 3, 1]
+    assert pairs.rating.tolist() == [3, 4, 2]
+    assert set(pairs.asked.own.tolist()) == {NOT_OWN}
+
+
+@BOTH
+def test_single_ratings_of_users_and_of_items_are_fine(by: str) -> None:
+    table = table_of(["a", "b", "c", "c"], [1, 2, 3, 1], [1, 5, 3, 2])
+
+    model = fit_on(table, np.zeros(4, bool), quick(by))
+
+    assert model.parameters.is_finite()
+    assert model.parameters.weights.shape[2] >= HIDDEN
+    assert len(model.row_ids) == len(model.column_ids) == 3
