@@ -25,6 +25,9 @@ class Source(IntEnum):
     GLOBAL_PRIOR = 4
 
 
+_FOLDED_AT_ONCE = 1 << 13
+"""Users folded in together; each takes some kilobytes while it lasts."""
+
 SOURCE_NAMES = tuple(source.name.lower() for source in Source)
 
 
@@ -167,6 +170,9 @@ class Predictor:
         column = column.astype(np.int32)
         known = histories.model_user[case_user]
         fold = np.flatnonzero(~trained[case_user])
+        if len(fold) > _FOLDED_AT_ONCE and len(user) > _FOLDED_AT_ONCE:
+            parts = np.array_split(np.arange(len(user)), -(-len(user) // _FOLDED_AT_ONCE))
+            return np.concatenate([self._score_item_rows(user[at], item[at], own[at]) for at in parts])
         parameters, prior = model.parameters.of_columns(known), model.column_prior[known]
         if len(fold):
             fold_in_users(model, histories, case_user[fold], case_left_out[fold], parameters, fold)
