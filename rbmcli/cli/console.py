@@ -17,7 +17,6 @@ from typing import Any
 
 from rbmcli.cli.lines import LineProgress
 from rbmcli.cli.options import Running
-from rbmcli.errors import UsageError
 from rbmcli.progress import Progress
 
 RESULT_SCHEMA_VERSION = 1
@@ -33,15 +32,6 @@ def open_progress(running: Running) -> Progress:
 
         return BarProgress(running)
     return LineProgress(running)
-
-
-def refuse_json_beside_data(running: Running, output: Path | None) -> None:
-    """Raise `UsageError` where both the result's JSON and the output itself would go to standard output."""
-    if running.json and output == Path("-"):
-        raise UsageError(
-            "--json and -o - both write to standard output",
-            hint="give -o the name of a file, or leave --json out",
-        )
 
 
 @dataclass(frozen=True)

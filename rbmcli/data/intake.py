@@ -117,6 +117,7 @@ def read_ratings(
     source: Source | Sequence[Source],
     settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    levels: Levels | None = None,
 ) -> RatingsTable:
     """Read ratings from one or several inputs.
 
@@ -128,6 +129,8 @@ def read_ratings(
         Columns, types, and what to do with bad rows and duplicates.
     progress : Progress
         Hears of what is read and left out.
+    levels : Levels, optional
+        The scale, for the mean of duplicates; by default the one that the input names or has.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def read_ratings(
     table = concatenate([(part.table, part.where) for part in parts], progress)
     metadata = _common_metadata(parts)
     table, n_duplicates = resolve_duplicates(
-        table, settings.duplicates, Levels.from_metadata(metadata), where
+        table, settings.duplicates, levels or Levels.from_metadata(metadata), where
     )
     if n_duplicates:
         progress.info(

@@ -66,6 +66,12 @@ class CompressedRows:
         """Return the row of each rating, int32."""
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.start))
 
+    def in_columns(self, chosen: np.ndarray) -> CompressedRows:
+        """Return the ratings of the columns where the mask `chosen`, bool (N,), is true; N stays."""
+        keep = chosen[self.column]
+        shape = (len(self), self.columns)
+        return CompressedRows.build(self.row_of_each()[keep], self.column[keep], self.level[keep], shape)
+
     def level_of(self, row: np.ndarray, column: np.ndarray, *, missing: int) -> np.ndarray:
         """Return the level of the rating of each pair, uint8.
 

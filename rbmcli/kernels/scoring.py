@@ -51,14 +51,11 @@ class Asked(NamedTuple):
         Column of each pair.
     own : uint8 (pairs,)
         Level of the pair where its rating is among those of its row and is to be left out, or `NOT_OWN`.
-    own_column : int32 (pairs,)
-        Column whose parameters that rating entered the row with; not looked at where `own` is `NOT_OWN`.
     """
 
     start: np.ndarray
     column: np.ndarray
     own: np.ndarray
-    own_column: np.ndarray
 
 
 @parallel_kernel
@@ -165,14 +162,11 @@ def _score_row(row, asked, states, parameters, column_prior, hidden, strength, e
             for k in range(levels):
                 count[k], base[k] = states.counts[row, k], states.base[row, k]
             if own != NOT_OWN:
-                left_out = asked.own_column[pair]
                 for j in range(width):
-                    activation[0, j] -= (
-                        parameters.weights[left_out, own, j] + parameters.conditional[left_out, j]
-                    )
+                    activation[0, j] -= parameters.weights[column, own, j] + parameters.conditional[column, j]
                 count[own] -= np.float32(1.0)
                 for k in range(levels):
-                    base[k] -= column_prior[left_out, k]
+                    base[k] -= column_prior[column, k]
             row_bias(count, base, strength, bias)
             for j in range(hidden):
                 state[0, j] = sigmoid(activation[0, j])

@@ -150,9 +150,7 @@ class Predictor:
 
     def _score_user_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
         assert self._user_rows is not None
-        return self._score(
-            user, item, own, item, self._user_rows, self.model.parameters, self.model.column_prior
-        )
+        return self._score(user, item, own, self._user_rows, self.model.parameters, self.model.column_prior)
 
     def _score_item_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Score pairs whose column is a user: one as trained, or one folded in.
@@ -178,14 +176,13 @@ class Predictor:
             fold_in_users(model, histories, case_user[fold], case_left_out[fold], parameters, fold)
         # Ratings other than those trained on were perhaps never added to the rows: they stay as they are.
         own = np.where(trained[user], own, np.uint8(NOT_OWN))
-        return self._score(item, column, own, column, model.states, parameters, prior)
+        return self._score(item, column, own, model.states, parameters, prior)
 
     def _score(
         self,
         row: np.ndarray,
         column: np.ndarray,
         own: np.ndarray,
-        own_column: np.ndarray,
         states: RowStates,
         parameters: Parameters,
         prior: np.ndarray,
@@ -197,7 +194,6 @@ class Predictor:
             start,
             np.ascontiguousarray(column[order], np.int32),
             np.ascontiguousarray(own[order], np.uint8),
-            np.ascontiguousarray(own_column[order], np.int32),
         )
         scores = np.empty((len(row), prior.shape[1]), np.float32)
         settings = self.model.settings

@@ -74,7 +74,7 @@ def validation_pairs(
     start = np.zeros(rows + 1, np.int64)
     np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
     own = np.full(len(row), NOT_OWN, np.uint8)
-    return Validation(Asked(start, column, own, column), level[order], rating[order])
+    return Validation(Asked(start, column, own), level[order], rating[order])
 
 
 def train_rbm(
@@ -112,38 +112,44 @@ def train_rbm(
         validation = validation_pairs(
             len(training), row[at], column[at], ratings.level[at], ratings.rating[at]
         )
-    overall, prior = _priors(training, len(levels), settings)
-    outcome = fit(training, prior, levels.values, settings, validation, progress)
+    fitted = _fit_on(training, levels, settings, validation, progress)
     record: dict[str, Any] = {
-        "best_epoch": outcome.best_epoch,
-        "epochs": [_figures(report) for report in outcome.epochs],
+        "best_epoch": fitted.outcome.best_epoch,
+        "epochs": [_figures(report) for report in fitted.outcome.epochs],
         "n_ratings": len(ratings.level),
     }
-    # The rows that a model of items keeps hold every rating that may be asked about later.
+    # What is kept of the ratings holds every one that may be in a history later.
     kept = training if settings.validation == "file" else ratings.rows(settings.by)
     if settings.refit:
-        progress.info(f"training again on all ratings for {max(outcome.best_epoch, 1)} epochs")
+        epochs = max(fitted.outcome.best_epoch, 1)
+        progress.info(f"training again on all ratings for {epochs} epochs")
         kept = ratings.rows(settings.by)
-        overall, prior = _priors(kept, len(levels), settings)
-        outcome = _refit(kept, prior, levels, settings, outcome, progress)
-    return _assemble(ratings, kept, overall, prior, levels, settings, outcome, record)
+        fitted = _fit_on(kept, levels, dataclasses.replace(settings, epochs=epochs), None, progress)
+    return _assemble(ratings, kept, fitted, levels, settings, record)
 
 
-def _refit(
+@dataclass(frozen=True)
+class _Fitted:
+    """Parameters, the ratings that they were fitted on, and the base rates of these."""
+
+    ratings: CompressedRows
+    global_prior: np.ndarray
+    column_prior: np.ndarray
+    outcome: Fit
+
+
+def _fit_on(
     ratings: CompressedRows,
-    prior: np.ndarray,
     levels: Levels,
     settings: TrainSettings,
-    chosen: Fit,
+    validation: Validation | None,
     progress: Progress,
-) -> Fit:
-    again = dataclasses.replace(settings, epochs=max(chosen.best_epoch, 1))
-    return fit(ratings, prior, levels.values, again, None, progress)
-
-
-def _priors(ratings: CompressedRows, levels: int, settings: TrainSettings) -> tuple[np.ndarray, np.ndarray]:
-    overall = global_prior(ratings.level, levels)
-    return overall, smoothed(column_counts(ratings, levels), overall, settings.prior_strength)
+) -> _Fitted:
+    overall = global_prior(ratings.level, len(levels))
+    prior = smoothed(column_counts(ratings, len(levels)), overall, settings.prior_strength)
+    return _Fitted(
+        ratings, overall, prior, fit(ratings, prior, levels.values, settings, validation, progress)
+    )
 
 
 def _figures(report: EpochReport) -> dict[str, Any]:
@@ -159,35 +165,34 @@ def _figures(report: EpochReport) -> dict[str, Any]:
 def _assemble(
     ratings: LevelledRatings,
     kept: CompressedRows,
-    overall: np.ndarray,
-    column_prior: np.ndarray,
+    fitted: _Fitted,
     levels: Levels,
     settings: TrainSettings,
-    outcome: Fit,
     record: dict[str, Any],
 ) -> Rbm:
     codes, by_user = ratings.codes, settings.by == "user"
-    row_counts = np.zeros((len(kept), len(levels)), np.int64)
-    np.add.at(row_counts, (kept.row_of_each(), kept.level), 1)
-    row_ratings, column_ratings = row_counts.sum(axis=1), np.bincount(kept.column, minlength=kept.columns)
-    # Rows and columns that only validation ratings name are none of the model's.
-    row, column = np.flatnonzero(row_ratings), np.flatnonzero(column_ratings)
-    row_ids, column_ids = (codes.users, codes.items) if by_user else (codes.items, codes.users)
     user, item = (kept.row_of_each(), kept.column) if by_user else (kept.column, kept.row_of_each())
     hashes = hash_ratings(user, hash_ids(codes.items.values)[item], kept.level, len(codes.users))
-    fitted = outcome.parameters
-    states = None if by_user else row_states(kept, fitted, column_prior)
+    # A column without a rating to fit has no parameters: the model does not know it.
+    is_fitted = np.bincount(fitted.ratings.column, minlength=kept.columns) > 0
+    known = kept.in_columns(is_fitted)
+    row_counts = np.zeros((len(known), len(levels)), np.int64)
+    np.add.at(row_counts, (known.row_of_each(), known.level), 1)
+    row, column = np.flatnonzero(row_counts.sum(axis=1)), np.flatnonzero(is_fitted)
+    row_ids, column_ids = (codes.users, codes.items) if by_user else (codes.items, codes.users)
+    parameters, column_prior = fitted.outcome.parameters, fitted.column_prior
+    states = None if by_user else row_states(known, parameters, column_prior)
     return Rbm(
         settings=settings,
         levels=levels,
         row_ids=row_ids.take(row),
         column_ids=column_ids.take(column),
-        row_ratings=row_ratings[row],
-        column_ratings=column_ratings[column],
-        row_prior=smoothed(row_counts[row], overall, settings.prior_strength),
+        row_ratings=row_counts.sum(axis=1)[row],
+        column_ratings=np.bincount(known.column, minlength=known.columns)[column],
+        row_prior=smoothed(row_counts[row], fitted.global_prior, settings.prior_strength),
         column_prior=column_prior[column],
-        global_prior=overall,
-        parameters=fitted.of_columns(column),
+        global_prior=fitted.global_prior,
+        parameters=parameters.of_columns(column),
         states=None if states is None else RowStates(*(array[row] for array in states)),
         user_hash=hashes[row if by_user else column],
         record=record,

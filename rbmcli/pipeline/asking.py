@@ -78,7 +78,7 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
     MismatchError
         If ids or levels are not those of the model.
     """
-    read = read_ratings(history, settings, progress)
+    read = read_ratings(history, settings, progress, model.levels)
     table = with_model_ids(read.table, model, read.where)
     table, level, dropped = assign_levels(
         table, model.levels, settings.unknown_level, read.where, error=MismatchError

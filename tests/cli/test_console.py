@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rbmcli.cli.console import CommandResult, print_result, print_table, refuse_json_beside_data
-from rbmcli.cli.options import Running
-from rbmcli.errors import UsageError
+from rbmcli.cli.console import CommandResult, print_result, print_table
 
 
 def test_in_a_pipe_a_table_is_plain_and_its_numbers_stand_to_the_right(
@@ -65,11 +63,3 @@ def test_a_result_in_a_file_is_equal_for_equal_runs(tmp_path: Path) -> None:
 
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text())["figures"] == {"rmse": 0.9}
-
-
-def test_json_and_data_cannot_both_go_to_standard_output() -> None:
-    refuse_json_beside_data(Running(json=True), Path("out.parquet"))
-    refuse_json_beside_data(Running(), Path("-"))
-
-    with pytest.raises(UsageError, match="both write to standard output"):
-        refuse_json_beside_data(Running(json=True), Path("-"))

@@ -35,7 +35,7 @@ def fingerprint(seed: int = 0) -> str:
     column = generator.integers(SHAPE.columns, size=SHAPE.rows).astype(np.int32)
     level = generator.integers(SHAPE.levels, size=SHAPE.rows).astype(np.uint8)
     own = np.full(SHAPE.rows, NOT_OWN, np.uint8)
-    asked = Asked(np.arange(SHAPE.rows + 1, dtype=np.int64), column, own, column)
+    asked = Asked(np.arange(SHAPE.rows + 1, dtype=np.int64), column, own)
     state = hashlib.blake2b(digest_size=16)
     for reconstruction, inference in (("sampled", "exact"), ("mean-field", "mean-field")):
         settings = replace(SETTINGS, seed=seed, reconstruction=reconstruction, inference=inference)

@@ -69,7 +69,7 @@ class History:
             row, column, level = np.nonzero(self.visible)
             own[row, column] = level
         asked = np.tile(np.arange(columns, dtype=np.int32), rows)
-        return Asked(np.arange(rows + 1, dtype=np.int64) * columns, asked, own.ravel(), asked)
+        return Asked(np.arange(rows + 1, dtype=np.int64) * columns, asked, own.ravel())
 
     def scores(self, asked: Asked, *, exact: bool, strength: float = STRENGTH) -> np.ndarray:
         """Return what the kernel answers, (pairs, K)."""
@@ -209,27 +209,6 @@ def test_a_score_does_not_depend_on_the_pairs_asked_with_it(exact):
         start = np.array([0] * (row + 1) + [1] * (4 - row), dtype=np.int64)
         alone = Asked(start, *(array[pair : pair + 1] for array in together[1:]))
         assert history.scores(alone, exact=exact).tobytes() == scores[pair].tobytes()
-
-
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
-def test_a_rating_is_left_out_under_the_column_it_entered_its_row_with(exact):
-    history = random_history(Shape(rows=3, columns=5, levels=3, hidden=4, density=0.8), seed=7)
-    answer = reference.exact_score if exact else reference.mean_field_score
-    row, entered, level = (index[0] for index in np.nonzero(history.visible))
-    asked = (entered + 1) % 5
-    pair = Asked(
-        (np.arange(4) > row).astype(np.int64),
-        np.array([asked], np.int32),
-        np.array([level], np.uint8),
-        np.array([entered], np.int32),
-    )
-
-    scores = history.scores(pair, exact=exact)
-
-    kept = history.visible[row]
-    kept[entered] = 0.0
-    bias = reference.row_bias(kept[None], history.column_prior.astype(np.float64), STRENGTH)[0]
-    np.testing.assert_allclose(scores[0], answer(history.model, kept, asked, bias), rtol=0, atol=TOLERANCE)
 
 
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])

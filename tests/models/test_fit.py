@@ -62,7 +62,7 @@ def taste(seed: int = 1) -> Task:
     return Task(
         ratings,
         smoothed(column_counts(ratings, LEVELS), prior, 5.0),
-        Validation(Asked(asked.start, asked.column, own, asked.column), asked.level, VALUES[asked.level]),
+        Validation(Asked(asked.start, asked.column, own), asked.level, VALUES[asked.level]),
     )
 
 

@@ -170,3 +170,16 @@ def test_single_ratings_of_users_and_of_items_are_fine(by: str) -> None:
     assert model.parameters.is_finite()
     assert model.parameters.weights.shape[2] >= HIDDEN
     assert len(model.row_ids) == len(model.column_ids) == 3
+
+
+@pytest.mark.parametrize("by", ["user", "item"])
+def test_a_column_that_is_only_held_out_has_no_parameters_and_is_none_of_the_model(by: str) -> None:
+    table = pa.concat_tables([ratings(), table_of(["u00", "late"], [999, 100], [4, 2])])
+    held_out = np.arange(table.num_rows) >= table.num_rows - 2
+
+    model = fit_on(table, held_out, quick(by, validation="holdout"))
+
+    side, gone = ("item", 999) if by == "user" else ("user", "late")
+    ids = model.item_ids if side == "item" else model.user_ids
+    assert gone not in ids.values.to_pylist()
+    assert model.column_ratings.min() > 0

@@ -93,3 +93,13 @@ def test_pairs_without_an_id_are_bad_data() -> None:
 
     with pytest.raises(DataError, match="user"):
         rbmcli.predict(trained("user"), ratings(), pairs)
+
+
+def test_the_mean_of_duplicates_in_a_history_is_put_on_a_level_of_the_model() -> None:
+    model, pairs = trained("user"), pairs_of("new", 105)
+    twice = table_of(["new", "new", "new"], [100, 100, 101], [2, 4, 2])
+    mean = table_of(["new", "new"], [100, 101], [3, 2])
+
+    from_both = rbmcli.predict(model, twice, pairs, input_settings=InputSettings(duplicates="mean"))
+
+    assert from_both.table.equals(rbmcli.predict(model, mean, pairs).table)
