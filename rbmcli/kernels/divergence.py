@@ -20,7 +20,7 @@ from numba import prange
 
 from rbmcli.kernels.arithmetic import derive, sigmoid, uniform
 from rbmcli.kernels.groups import add_expected_group, choose_level, group_logits, softmax_block
-from rbmcli.kernels.jit import kernel, parallel_kernel
+from rbmcli.kernels.jit import kernel, parallel_kernel, strict_kernel
 
 _HIDDEN_BLOCK = 64
 _ENTRY_BLOCK = 64
@@ -152,7 +152,7 @@ def _add_expected_gradient(batch, scratch, first, last, gradient, bias_gradient)
                 gradient[k, j] -= p * model[row, j]
 
 
-@kernel
+@strict_kernel
 def _follow_gradient(value, velocity, gradient, step, momentum, shrink):
     """M <- momentum M + step g - shrink W, W <- W + M, for one row of parameters."""
     for j in range(value.shape[0]):
@@ -215,7 +215,16 @@ def _update_columns(batch, parameters, velocity, scratch, chunk, sampled, settin
         )
 
 
-@kernel
+@strict_kernel
+def _add_block(batch, scratch, block, blocks):
+    """blocks[block, j] += sum over the rows of a block of [h_j]_data - [h_j]_model."""
+    last = min((block + 1) * _HIDDEN_BLOCK, batch.rows.shape[0])
+    for row in range(block * _HIDDEN_BLOCK, last):
+        for j in range(blocks.shape[1]):
+            blocks[block, j] += scratch.data_hidden[row, j] - scratch.model_hidden[row, j]
+
+
+@strict_kernel
 def _update_hidden_bias(batch, parameters, velocity, blocks, rate, momentum):
     """M <- momentum M + rate g, b <- b + M with g_j = (sum over rows of [h_j]_data - [h_j]_model) / B."""
     gradient = np.zeros(blocks.shape[1], np.float32)
@@ -288,8 +297,6 @@ def contrastive_divergence(
         ((rows + _HIDDEN_BLOCK - 1) // _HIDDEN_BLOCK, parameters.hidden_bias.shape[0]), np.float32
     )
     for block in prange(blocks.shape[0]):
-        for row in range(block * _HIDDEN_BLOCK, min((block + 1) * _HIDDEN_BLOCK, rows)):
-            for j in range(blocks.shape[1]):
-                blocks[block, j] += scratch.data_hidden[row, j] - scratch.model_hidden[row, j]
+        _add_block(batch, scratch, block, blocks)
     _update_hidden_bias(batch, parameters, velocity, blocks, settings[0], settings[1])
     return loss

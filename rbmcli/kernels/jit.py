@@ -51,6 +51,15 @@ kernel: Decorator = numba.njit(
 )
 """Compile a function that runs in one thread, or is called from a parallel kernel, which inlines it."""
 
+strict_kernel: Decorator = numba.njit(
+    cache=True, nogil=True, fastmath=False, error_model="numpy", forceinline=True
+)
+"""Compile a function as `kernel` does, but with every operation just as it is written.
+
+For sums whose value would otherwise depend on what the compiler makes of the place they are inlined in,
+which differs between the process that compiles and one that loads from the cache.
+"""
+
 parallel_kernel: Decorator = numba.njit(
     cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", parallel=True
 )
