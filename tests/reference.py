@@ -1,25 +1,56 @@
 """The oracle: a plain NumPy twin of every kernel, in float64, straight from the formulas.
 
-Tests compare the kernels with it; nothing else uses it. Ratings are dense one-hot visibles here,
+Tests compare the kernels with it; nothing else uses it. This page has what a machine computes: the two
+passes, base rates, the row bias and scores. How it learns stands in tests/reference_training.py, how a
+group is folded in in tests/reference_folding.py. Ratings are dense one-hot visibles here,
 
     v : float64 (R, N, K), v[u, i, k] = 1 where row u rated column i at level k, else 0,
 
-so r_ui = sum_k v[u, i, k] tells which columns were rated. There is no padding, no mini-batch order, no
-chunk: what the kernels do to be fast is not repeated, only what they compute.
+and r : float64 (R, N) tells which columns are known to have been rated, at whatever level. Weights of any
+form are multiplied out to W_ij^k. There is no padding, no mini-batch order, no chunk: what the kernels do
+to be fast is not repeated, only what they compute.
 
 Source: Salakhutdinov, Mnih, Hinton (2007), "Restricted Boltzmann Machines for Collaborative Filtering".
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.arrays import Form, Parameters
+from rbmcli.kernels.row_bias import Smoothing
 
 _ALL_BITS = (1 << 64) - 1
+
+
+class Slopes(NamedTuple):
+    """One value for each parameter of a plain form: the slopes of something by W, D, b_i and b_j.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (N, K, F)
+        By W_ij^k.
+    conditional : ndarray of float64, shape (N, F)
+        By D_ij.
+    visible_bias : ndarray of float64, shape (N, K)
+        By b_i^k.
+    hidden_bias : ndarray of float64, shape (F,)
+        By b_j.
+    """
+
+    weights: np.ndarray
+    conditional: np.ndarray
+    visible_bias: np.ndarray
+    hidden_bias: np.ndarray
+
+    def minus(self, other: Slopes) -> Slopes:
+        """Return the differences."""
+        return Slopes(*(a - b for a, b in zip(self, other, strict=True)))
 
 
 @dataclass(frozen=True)
@@ -28,61 +59,74 @@ class Model:
 
     Attributes
     ----------
-    weights : ndarray of float64, shape (N, K, F)
-        W_ij^k.
+    form : Form
+        What kind of machine it is.
+    weights : ndarray of float64, shape (N, S, C)
+        U_ic^s, with C the factors, or the hidden units where weights are not factored.
     conditional : ndarray of float64, shape (N, F)
         D_ij.
     visible_bias : ndarray of float64, shape (N, K)
         b_i^k.
     hidden_bias : ndarray of float64, shape (F,)
         b_j.
+    factors : ndarray of float64, shape (C, F)
+        B_cj; no rows where weights are not factored.
     """
 
+    form: Form
     weights: np.ndarray
     conditional: np.ndarray
     visible_bias: np.ndarray
     hidden_bias: np.ndarray
+    factors: np.ndarray
 
     @classmethod
-    def of(cls, parameters: Parameters, hidden: int) -> Model:
-        """Return the first `hidden` units of the kernels' padded arrays, in float64."""
-        return cls(
-            parameters.weights[:, :, :hidden].astype(np.float64),
-            parameters.conditional[:, :hidden].astype(np.float64),
-            parameters.visible_bias.astype(np.float64),
-            parameters.hidden_bias[:hidden].astype(np.float64),
+    def of(cls, parameters: Parameters, form: Form) -> Model:
+        """Return the kernels' arrays without their padding, in float64."""
+        hidden, factors = form.hidden, form.factors
+        unpadded = (
+            parameters.weights[:, :, : factors or hidden],
+            parameters.conditional[:, :hidden],
+            parameters.visible_bias,
+            parameters.hidden_bias[:hidden],
+            parameters.factors[:factors, :hidden],
+        )
+        return cls(form, *(array.astype(np.float64) for array in unpadded))
+
+    @property
+    def basis(self) -> np.ndarray:
+        """phi_s(k), shape (K, S)."""
+        return self.form.basis.astype(np.float64)
+
+    @property
+    def full_weights(self) -> np.ndarray:
+        """W_ij^k = sum_s phi_s(k) sum_c U_ic^s B_cj, shape (N, K, F)."""
+        by_level = np.einsum("ks,isc->ikc", self.basis, self.weights)
+        return by_level @ self.factors if self.form.factors else by_level
+
+    def gradient(self, slopes: Slopes) -> Model:
+        """Return the slopes by the parameters of the form, from those by W, by the chain rule."""
+        by_inner, by_factors = slopes.weights, np.zeros_like(self.factors)
+        if self.form.factors:
+            by_inner = slopes.weights @ self.factors.T
+            by_level = np.einsum("ks,isc->ikc", self.basis, self.weights)
+            by_factors = np.einsum("ikc,ikj->cj", by_level, slopes.weights)
+        return Model(
+            self.form,
+            np.einsum("ks,ikc->isc", self.basis, by_inner),
+            slopes.conditional if self.form.conditional else np.zeros_like(self.conditional),
+            slopes.visible_bias,
+            slopes.hidden_bias,
+            by_factors,
         )
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the four arrays."""
-        return self.weights, self.conditional, self.visible_bias, self.hidden_bias
+        """Return the five arrays, in the order of `Parameters`."""
+        return self.weights, self.conditional, self.visible_bias, self.hidden_bias, self.factors
 
     def flat(self) -> np.ndarray:
         """Return all numbers in one array, weights first."""
         return np.concatenate([array.ravel() for array in self.arrays()])
-
-    def minus(self, other: Model) -> Model:
-        """Return the differences."""
-        return Model(*(a - b for a, b in zip(self.arrays(), other.arrays(), strict=True)))
-
-
-@dataclass(frozen=True)
-class Chain:
-    """Gibbs chains: their steps T, whether visibles are sampled or mean field, the key of their numbers."""
-
-    steps: int
-    sampled: bool
-    key: int
-
-
-@dataclass(frozen=True)
-class UpdateRule:
-    """How a gradient moves the parameters: learning rate, momentum, weight decay, whether D is learned."""
-
-    rate: float
-    momentum: float
-    decay: float
-    conditional: bool
 
 
 def one_hot(ratings: CompressedRows, levels: int) -> np.ndarray:
@@ -108,6 +152,12 @@ def uniform(key: int, counter: int) -> float:
     return (derive(key, counter) >> 40) / 2**24
 
 
+def normal(key: int, counter: int) -> float:
+    """Return the first of the two normal numbers that Box and Muller make of a pair of uniform ones."""
+    radius = math.sqrt(-2.0 * math.log1p(-uniform(key, 2 * counter)))
+    return radius * math.cos(2.0 * math.pi * uniform(key, 2 * counter + 1))
+
+
 # The two passes.
 
 
@@ -127,135 +177,74 @@ def activation(model: Model, visible: np.ndarray, rated: np.ndarray) -> np.ndarr
 
     `visible` may hold probabilities in the place of ones; `rated` is r, shape (R, N).
     """
-    from_levels = np.einsum("uik,ikj->uj", visible, model.weights)
+    from_levels = np.einsum("uik,ikj->uj", visible, model.full_weights)
     return model.hidden_bias + from_levels + rated @ model.conditional
+
+
+def hidden_mean(model: Model, visible: np.ndarray, rated: np.ndarray) -> np.ndarray:
+    """Return E[h | v, r], shape (R, F): sigma(a), or a itself where h_j ~ N(a_j, 1)."""
+    a = activation(model, visible, rated)
+    return a if model.form.gaussian else sigmoid(a)
 
 
 def reconstruction(model: Model, hidden: np.ndarray, row_bias: np.ndarray) -> np.ndarray:
     """Return p(v_ui^k = 1 | h) = softmax_k(b_i^k + b_u^k + sum_j W_ij^k h_uj), shape (R, N, K)."""
-    from_hidden = np.einsum("uj,ikj->uik", hidden, model.weights)
+    from_hidden = np.einsum("uj,ikj->uik", hidden, model.full_weights)
     return softmax(model.visible_bias + row_bias[:, None, :] + from_hidden)
 
 
-# Contrastive divergence.
+# Base rates and the row bias.
 
 
-def sample_hidden(probability: np.ndarray, rows: np.ndarray, key: int) -> np.ndarray:
-    """Return states h_uj = 1 where the number of (key, row, unit) is below p(h_uj = 1)."""
-    state = np.zeros_like(probability)
-    for u, row in enumerate(rows):
-        row_key = derive(key, int(row))
-        for j in range(probability.shape[1]):
-            state[u, j] = uniform(row_key, j) < probability[u, j]
-    return state
+def tilted(count: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """Return q_t^k ~ q^k exp(t x^k), shape (K,), at the best t in [-8, 8].
 
-
-def sample_levels(probability: np.ndarray, rated: np.ndarray, rows: np.ndarray, key: int) -> np.ndarray:
-    """Return one-hot levels of the rated columns, by inversion of the number of (key, row, column)."""
-    state = np.zeros_like(probability)
-    for u, i in np.argwhere(rated > 0):
-        number = uniform(derive(key, int(rows[u])), int(i))
-        passed = np.cumsum(probability[u, i, :-1]) <= number
-        state[u, i, np.count_nonzero(passed)] = 1.0
-    return state
-
-
-def mean_statistics(visible: np.ndarray, rated: np.ndarray, hidden: np.ndarray) -> Model:
-    """Return the means over rows of what each parameter is multiplied by in -E(v, h).
-
-    They are v_i^k h_j for W_ij^k, r_i h_j for D_ij, v_i^k for b_i^k and h_j for b_j.
+    That is where sum_k n^k log q_t^k - penalty t^2 / 2 is largest. Its slope falls with t, so that halving
+    the interval finds it.
     """
-    rows = len(visible)
-    return Model(
-        np.einsum("uik,uj->ikj", visible, hidden) / rows,
-        np.einsum("ui,uj->ij", rated, hidden) / rows,
-        visible.mean(axis=0),
-        hidden.mean(axis=0),
-    )
+    values = smoothing.values.astype(np.float64)
+
+    def rates(t: float) -> np.ndarray:
+        return softmax(np.log(expected) + t * values)
+
+    low, high = -8.0, 8.0
+    for _ in range(60):
+        t = 0.5 * (low + high)
+        slope = count @ values - count.sum() * (rates(t) @ values) - smoothing.penalty * t
+        low, high = (t, high) if slope > 0 else (low, t)
+    return rates(low)
 
 
-def contrastive_gradient(
-    model: Model, visible: np.ndarray, row_bias: np.ndarray, rows: np.ndarray, chain: Chain
-) -> tuple[Model, float]:
-    """Return <.>_data - <.>_T, means over rows, and the loss of the first reconstruction.
+def base_rates(counts: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """Return p_i^k = (n_i^k + s g_i^k) / (n_i + s), g_i tilted from the rates g, shape (N, K)."""
+    started = np.array([tilted(count, expected, smoothing) for count in counts])
+    whole = counts.sum(axis=1, keepdims=True) + smoothing.strength
+    return (counts + smoothing.strength * started) / whole
 
-    Parameters
-    ----------
-    model : Model
-        Parameters.
-    visible : ndarray of float64, shape (B, N, K)
-        The rows of the mini-batch.
-    row_bias : ndarray of float64, shape (B, K)
-        b_u^k of each.
-    rows : ndarray of int, shape (B,)
-        Indices of the rows in the training set, which their random numbers depend on.
-    chain : Chain
-        The Gibbs chains.
 
-    Returns
-    -------
-    Model
-        The gradient.
-    float
-        Sum of -log p(v_ui^k = 1 | h) over the ratings, in nats.
+def row_bias(visible: np.ndarray, column_prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """Return b_u^k = log((n_u^k + s q_u^k) / (sum_i v_ui p_i^k + s p_u^k)), shape (R, K).
+
+    n_u^k counts the row's ratings at level k, p_u^k is the mean of its columns' base rates p_i^k, q_u is p_u
+    tilted towards the counts, and s is the strength. A row without ratings, or a strength of 0, has no bias.
     """
-    rated = visible.sum(axis=2)
-    data = sigmoid(activation(model, visible, rated))
-    hidden, shown, loss = data, visible, 0.0
-    for step in range(chain.steps):
-        state = sample_hidden(hidden, rows, derive(chain.key, 2 * step))
-        shown = reconstruction(model, state, row_bias) * rated[:, :, None]
-        if step == 0:
-            loss = -np.log(shown[visible > 0]).sum()
-        if chain.sampled:
-            shown = sample_levels(shown, rated, rows, derive(chain.key, 2 * step + 1))
-        hidden = sigmoid(activation(model, shown, rated))
-    return mean_statistics(visible, rated, data).minus(mean_statistics(shown, rated, hidden)), float(loss)
-
-
-def updated(
-    model: Model, velocity: Model, gradient: Model, rated: np.ndarray, rule: UpdateRule
-) -> tuple[Model, Model]:
-    """Return parameters and velocity after M <- momentum M + rate (g - decay W), W <- W + M.
-
-    The update is lazy: columns that no row of the mini-batch rated, `rated` (B, N), keep both as they
-    are. Biases do not decay. Hidden biases belong to all rows and always move.
-    """
-    touched = rated.any(axis=0)
-    decays = (rule.decay, rule.decay, 0.0, 0.0)
-    moves = (touched, touched & rule.conditional, touched, np.ones(len(model.hidden_bias), bool))
-    values, speeds = [], []
-    for value, speed, slope, decay, move in zip(
-        model.arrays(), velocity.arrays(), gradient.arrays(), decays, moves, strict=True
-    ):
-        moved = rule.momentum * speed + rule.rate * (slope - decay * value)
-        along = move.reshape(-1, *[1] * (value.ndim - 1))
-        speeds.append(np.where(along, moved, speed))
-        values.append(np.where(along, value + moved, value))
-    return Model(*values), Model(*speeds)
+    bias, strength = np.zeros((len(visible), visible.shape[2])), smoothing.strength
+    for u, row in enumerate(visible):
+        rated = row.sum(axis=1) > 0
+        if strength > 0 and rated.any():
+            mean, observed = column_prior[rated].mean(axis=0), row.sum(axis=0)
+            expected = column_prior[rated].sum(axis=0) + strength * mean
+            bias[u] = np.log((observed + strength * tilted(observed, mean, smoothing)) / expected)
+    return bias
 
 
 # Scoring.
 
 
-def row_bias(visible: np.ndarray, column_prior: np.ndarray, strength: float) -> np.ndarray:
-    """Return b_u^k = log((n_u^k + s p_u^k) / (sum_i r_ui p_i^k + s p_u^k)), shape (R, K).
-
-    n_u^k counts the row's ratings at level k, p_u^k is the mean of its columns' base rates p_i^k, and
-    s is `strength`. A row without ratings, or a strength of 0, has no bias.
-    """
-    bias = np.zeros((len(visible), visible.shape[2]))
-    for u, row in enumerate(visible):
-        rated = row.sum(axis=1) > 0
-        if strength > 0 and rated.any():
-            mean = column_prior[rated].mean(axis=0)
-            observed, expected = row.sum(axis=0), column_prior[rated].sum(axis=0)
-            bias[u] = np.log((observed + strength * mean) / (expected + strength * mean))
-    return bias
-
-
-def mean_field_score(model: Model, history: np.ndarray, column: int, bias: np.ndarray) -> np.ndarray:
-    """Return the level probabilities of one column, shape (K,), with h = sigma(a).
+def mean_field_score(
+    model: Model, history: np.ndarray, column: int, bias: np.ndarray, rated: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the level probabilities of one column, shape (K,), with the hidden units at their means.
 
     Parameters
     ----------
@@ -267,67 +256,23 @@ def mean_field_score(model: Model, history: np.ndarray, column: int, bias: np.nd
         The asked column.
     bias : ndarray of float64, shape (K,)
         Row bias of that history.
+    rated : ndarray of float64, shape (N,), optional
+        r, by default the columns in the history.
     """
-    hidden = sigmoid(activation(model, history[None], history.sum(axis=1)[None]))
+    r = history.sum(axis=1) if rated is None else rated
+    hidden = hidden_mean(model, history[None], r[None])
     return reconstruction(model, hidden, bias[None])[0, column]
 
 
-def exact_score(model: Model, history: np.ndarray, column: int, bias: np.ndarray) -> np.ndarray:
+def exact_score(
+    model: Model, history: np.ndarray, column: int, bias: np.ndarray, rated: np.ndarray | None = None
+) -> np.ndarray:
     """Return the level probabilities of one column, shape (K,), with the hidden units summed out.
 
-    score_k = exp(b_i^k + b_u^k) prod_j (1 + exp(a_j + W_ij^k)); arguments as in `mean_field_score`.
+    score_k = exp(b_i^k + b_u^k) prod_j (1 + exp(a_j + W_ij^k)), or, where hidden units are normal,
+    exp(b_i^k + b_u^k + sum_j (a_j + W_ij^k)^2 / 2); arguments as in `mean_field_score`.
     """
-    a = activation(model, history[None], history.sum(axis=1)[None])[0]
-    factors = np.logaddexp(0.0, a + model.weights[column])
-    return softmax(model.visible_bias[column] + bias + factors.sum(axis=1))
-
-
-# Folding in.
-
-
-@dataclass(frozen=True)
-class Regression:
-    """The penalised softmax regression that a visible group is folded in by.
-
-    Attributes
-    ----------
-    features : ndarray of float64, shape (n, P)
-        Hidden units x of the rows that the group rated, and a last one that is always 1.
-    offset : ndarray of float64, shape (n, K)
-        Row bias of those rows.
-    level : ndarray of int, shape (n,)
-        The ratings.
-    penalty : ndarray of float64, shape (P,)
-        Strength of the pull to the centre, of each feature.
-    centre : ndarray of float64, shape (K, P)
-        Parameters of a group without ratings.
-    """
-
-    features: np.ndarray
-    offset: np.ndarray
-    level: np.ndarray
-    penalty: np.ndarray
-    centre: np.ndarray
-
-    def loss(self, value: np.ndarray) -> float:
-        """Return the loss at some parameters, shape (K, P).
-
-        -sum_e log softmax(offset_e + value x_e)_level(e) + sum_kj penalty_j (value - centre)_kj^2 / 2.
-        """
-        share = softmax(self.offset + self.features @ value.T)
-        misfit = -np.log(share[np.arange(len(self.level)), self.level]).sum()
-        return float(misfit + 0.5 * (self.penalty * (value - self.centre) ** 2).sum())
-
-    def slope(self, value: np.ndarray) -> np.ndarray:
-        """Return the gradient of the loss, shape (K, P)."""
-        share = softmax(self.offset + self.features @ value.T)
-        observed = np.eye(len(self.centre))[self.level]
-        return (share - observed).T @ self.features + self.penalty * (value - self.centre)
-
-    def after(self, steps: int) -> np.ndarray:
-        """Return the parameters after Newton steps from the centre with X'X / 2 + penalty for the Hessian."""
-        bound = 0.5 * self.features.T @ self.features + np.diag(self.penalty)
-        value = self.centre.copy()
-        for _ in range(steps):
-            value = value - np.linalg.solve(bound, self.slope(value).T).T
-        return value
+    r = history.sum(axis=1) if rated is None else rated
+    a = activation(model, history[None], r[None])[0] + model.full_weights[column]
+    free = 0.5 * a**2 if model.form.gaussian else np.logaddexp(0.0, a)
+    return softmax(model.visible_bias[column] + bias + free.sum(axis=1))

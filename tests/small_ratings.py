@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 import rbmcli
 from rbmcli.models.rbm import Rbm
@@ -16,12 +17,47 @@ from rbmcli.models.rbm import Rbm
 HIDDEN = 6
 """Not a multiple of the vector width: the arrays in memory have padding."""
 
+FORMS: dict[str, dict[str, object]] = {
+    "plain": {},
+    "without D": {"conditional": False},
+    "gaussian": {"hidden_units": "gaussian", "learning_rate": 0.1},
+    "factored": {"factors": 3, "learning_rate": 0.1},
+    "sharing levels": {"level_functions": 2},
+    "all at once": {"hidden_units": "gaussian", "factors": 3, "level_functions": 2, "learning_rate": 0.03},
+}
+"""Settings of every form that a model can have."""
+
+WAYS: dict[str, dict[str, object]] = {
+    **FORMS,
+    "exact": {"inference": "exact"},
+    "averaged": {"average": 4},
+    "persistent": {"persistent": True},
+    "more Gibbs steps": {"cd_steps": "1,3@2"},
+    "discriminative": {"objective": "discriminative", "network_rate": 0.03},
+    "fine-tuned": {"fine_tune": True, "network_rate": 0.03},
+}
+"""Settings of those and of every way to train a model."""
+
+ALL_WAYS = pytest.mark.parametrize("changes", WAYS.values(), ids=WAYS)
+
 
 def ratings(users: int = 30, items: int = 12, *, levels: int = 5, seed: int = 3) -> pa.Table:
     """Return ratings 1, 2, ... of about half of all pairs: users u00, u01 ..., items 100, 101 ..."""
     generator = np.random.default_rng(seed)
     user, item = np.nonzero(generator.random((users, items)) < 0.5)
     rating = 1 + (user + 2 * item + generator.integers(0, 2, len(user))) % levels
+    return table_of([f"u{number:02d}" for number in user], list(item + 100), list(rating))
+
+
+def tastes(users: int = 60, items: int = 20, *, seed: int = 1) -> pa.Table:
+    """Return ratings 1, 2, 4 or 5 by two kinds of users, who like and dislike opposite halves of the items.
+
+    Base rates say nothing of them, and hidden units all.
+    """
+    generator = np.random.default_rng(seed)
+    user, item = np.nonzero(generator.random((users, items)) < 0.6)
+    likes = generator.integers(2, size=users)[user] == item % 2
+    rating = np.where(likes, generator.integers(4, 6, len(user)), generator.integers(1, 3, len(user)))
     return table_of([f"u{number:02d}" for number in user], list(item + 100), list(rating))
 
 
@@ -58,8 +94,21 @@ def shuffled(table: pa.Table, seed: int = 1) -> pa.Table:
 
 
 def quick(by: str = "user", **changes: object) -> rbmcli.TrainSettings:
-    """Return settings that train a small model on all ratings."""
-    chosen = {"hidden": HIDDEN, "epochs": 8, "learning_rate": 0.3, "validation": "none"}
+    """Return settings that train a small model on all ratings, by contrastive divergence.
+
+    Whatever would follow from the shape of the ratings is given.
+    """
+    chosen = {
+        "hidden": HIDDEN,
+        "level_functions": 0,
+        "objective": "divergence",
+        "epochs": 20,
+        "average": 1,
+        "learning_rate": 0.3,
+        "weight_decay": 0.01,
+        "penalty": 1.0,
+        "validation": "none",
+    }
     return rbmcli.TrainSettings(by=by, **{**chosen, **changes})
 
 

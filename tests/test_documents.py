@@ -99,6 +99,8 @@ def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, t
         "model.parquet",
         "predictions.parquet",
         "recommendations.parquet",
+        "best.toml",
+        "best.tune.journal",
     }
 
 

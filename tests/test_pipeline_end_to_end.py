@@ -107,6 +107,35 @@ def test_compressed_input_and_two_threads_leave_every_file_as_it_is(
     assert contents[0] == contents[1]
 
 
+def test_the_accurate_preset_with_pairs_of_unknown_rating_goes_through_all_steps(
+    shell: Shell, some_ratings: Path, tmp_path: Path
+) -> None:
+    done = shell(
+        """
+        set -e
+        rbmcli -q prepare ratings.csv -o data
+        pairs="--also-rated data/test.parquet"
+        rbmcli train data/train.parquet --valid data/valid.parquet $pairs --preset accurate -o model.parquet
+        rbmcli -q predict model.parquet --history data/train.parquet \
+            --pairs data/test.parquet $pairs -o p.parquet
+        rbmcli -q recommend model.parquet --history data/train.parquet $pairs --top 2 -o r.parquet
+        rbmcli -q --json evaluate p.parquet --history data/train.parquet
+        """,
+        **SETTINGS,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "chosen for the smallest validation RMSE" in done.stderr
+    segments = json.loads(done.stdout)["figures"]["segments"]
+    assert segments["all"]["rmse"] < segments["baseline=global mean"]["rmse"]
+    assert set(column(tmp_path / "r.parquet", "rank")) == {1, 2}
+    train, valid, test = (tmp_path / "data" / f"{name}.parquet" for name in ("train", "valid", "test"))
+    users, items = (set(column(train, name)) | set(column(valid, name)) for name in ("user", "item"))
+    pairs = zip(column(test, "user"), column(test, "item"), strict=True)
+    count = sum(user in users and item in items for user, item in pairs)
+    assert f"n_also_rated {count}" in " ".join(shell("rbmcli inspect model.parquet").stdout.split())
+
+
 def test_every_kind_of_mistake_has_its_exit_code_and_no_traceback(
     shell: Shell, some_ratings: Path, tmp_path: Path
 ) -> None:

@@ -52,6 +52,8 @@ class CommandResult:
         Files written.
     seed : int or None
         Seed of the command, if it has one.
+    packages : sequence of str
+        What the result depends on besides `REPORTED_PACKAGES`.
     """
 
     command: str
@@ -60,13 +62,14 @@ class CommandResult:
     figures: Mapping[str, Any]
     files: Sequence[Path] = field(default=())
     seed: int | None = None
+    packages: Sequence[str] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the part of the result that equal runs have in common."""
         return {
             "schema_version": RESULT_SCHEMA_VERSION,
             "command": self.command,
-            "versions": package_versions(),
+            "versions": package_versions(self.packages),
             "seed": self.seed,
             "settings": dict(self.settings),
             "figures": dict(self.figures),
@@ -83,11 +86,11 @@ class CommandResult:
             temporary.write_text(_json_text(self.as_dict()) + "\n", encoding="utf-8")
 
 
-def package_versions() -> dict[str, str]:
+def package_versions(further: Sequence[str] = ()) -> dict[str, str]:
     """Return the versions of Python and of the packages that a result may depend on."""
     return {
         "python": platform.python_version(),
-        **{name: package_version(name) for name in REPORTED_PACKAGES},
+        **{name: package_version(name) for name in (*REPORTED_PACKAGES, *further)},
     }
 
 

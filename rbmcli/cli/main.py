@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train
+from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
@@ -29,7 +29,8 @@ EXIT_TERMINATED = 143
 EPILOG = (
     "Exit codes: 0 done, 1 unexpected, 2 usage, 3 bad data, 4 files that do not belong together, "
     "5 locked by another run, 130 interrupted, 141 closed pipe, 143 terminated.\n\n"
-    "Every option can be set in the environment too: RBMCLI_TRAIN_EPOCHS=20 is --epochs 20 of train. The "
+    "Every option can be set in the environment too: RBMCLI_TRAIN_EPOCHS=20 is --epochs 20 of train; and in "
+    "a TOML file that --config names: epochs = 20 in its table \\[train]. The "
     "options of the panel Running work on every command, before or after its name; theirs are RBMCLI_THREADS "
     "and the like."
 )
@@ -74,7 +75,7 @@ def _build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
     )
     app.callback(epilog=EPILOG)(_root)
-    for module in (prepare, train, predict, recommend, evaluate, inspect):
+    for module in (prepare, train, tune, predict, recommend, evaluate, inspect):
         app.command(module.__name__.rpartition(".")[2])(module.command)
     return app
 

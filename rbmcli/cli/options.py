@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rbmcli.cli.config_file import use_config
 from rbmcli.config import InputSettings, LevelSettings
 from rbmcli.errors import UsageError
 
@@ -28,6 +29,15 @@ Output = Annotated[
 OptionalOutput = Annotated[
     Path | None,
     typer.Option("-o", "--output", help="File to write, whole or not at all.", rich_help_panel=FILES),
+]
+AlsoRated = Annotated[
+    str | None,
+    typer.Option(
+        "--also-rated",
+        metavar="PAIRS",
+        help="Pairs that are known to have been rated, the rating unknown.",
+        rich_help_panel=FILES,
+    ),
 ]
 Seed = Annotated[
     int,
@@ -90,6 +100,19 @@ class Running:
             envvar="RBMCLI_THREADS",
             min=1,
             max=4096,
+            rich_help_panel=RUNNING,
+        ),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="TOML file of options: a table for each command, such as \\[train], an option a line, "
+            "such as epochs = 20. The command line and the environment come before it.",
+            envvar="RBMCLI_CONFIG",
+            is_eager=True,
+            callback=use_config,
             rich_help_panel=RUNNING,
         ),
     ] = None

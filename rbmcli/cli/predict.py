@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, Output, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, Reading, Running
 from rbmcli.config import PredictSettings
 from rbmcli.errors import UsageError
 
@@ -94,6 +94,7 @@ def command(
     output: Output,
     *,
     asking: Asking,
+    also_rated: AlsoRated = None,
     inference: Inference = "auto",
     reading: Reading,
     running: Running,
@@ -118,6 +119,7 @@ def command(
         history,
         asking.pairs,
         output,
+        also_rated=also_rated,
         settings=settings,
         input_settings=reading.settings(),
         progress=open_progress(running),

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, Output, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, Reading, Running
 from rbmcli.cli.predict import History, Inference, ModelFile
 from rbmcli.config import RecommendSettings
 
@@ -59,6 +59,7 @@ def command(
         ),
     ] = None,
     ranking: Ranking,
+    also_rated: AlsoRated = None,
     inference: Inference = "auto",
     reading: Reading,
     running: Running,
@@ -77,6 +78,7 @@ def command(
         history,
         users,
         output,
+        also_rated=also_rated,
         settings=settings,
         input_settings=reading.settings(),
         progress=open_progress(running),

@@ -159,6 +159,28 @@ def check_target(target: str | os.PathLike[str] | None, inputs: Sequence[Any] = 
 
 
 @contextmanager
+def locked(target: Path) -> Iterator[None]:
+    """Hold the lock of a file while the block runs; it lies beside the file, which need not exist.
+
+    Raises
+    ------
+    LockedError
+        If another run holds it.
+    """
+    lock = FileLock(target.parent / f".{target.name}.lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise LockedError(
+            f"{target}: another run is writing this file", hint="wait for it, or choose another output"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def atomic_output(target: Path) -> Iterator[Path]:
     """Yield a temporary path beside `target` that replaces it, whole, when the block ends well.
 
@@ -174,24 +196,18 @@ def atomic_output(target: Path) -> Iterator[Path]:
     """
     check_target(target)
     folder = target.parent
-    lock = FileLock(folder / f".{target.name}.lock", timeout=0)
-    try:
-        with lock:
-            handle, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.", suffix=".tmp")
-            os.close(handle)
-            temporary = Path(name)
-            try:
-                yield temporary
-                temporary.chmod(0o666 & ~_umask())
-                _sync(temporary)
-                temporary.replace(target)
-                _sync(folder)
-            finally:
-                temporary.unlink(missing_ok=True)
-    except Timeout:
-        raise LockedError(
-            f"{target}: another run is writing this file", hint="wait for it, or choose another output"
-        ) from None
+    with locked(target):
+        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.", suffix=".tmp")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o666 & ~_umask())
+            _sync(temporary)
+            temporary.replace(target)
+            _sync(folder)
+        finally:
+            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

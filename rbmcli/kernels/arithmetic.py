@@ -65,3 +65,15 @@ def derive(key, counter):
 def uniform(key, counter):
     """Return number `counter` of the stream `key`: a float32 in [0, 1), a multiple of 2^-24."""
     return np.float32(derive(key, counter) >> np.uint64(40)) * np.float32(1.0 / 16777216.0)
+
+
+@kernel
+def normal(key, counter):
+    """Return number `counter` of the stream `key` as a draw from N(0, 1), in float32.
+
+    The polar transform of two uniform numbers: G. Box, M. Muller (1958), "A note on the generation of
+    random normal deviates", Ann. Math. Statist.
+    """
+    radius = np.sqrt(-2.0 * np.log(1.0 - np.float64(uniform(key, 2 * counter))))
+    angle = 2.0 * np.pi * np.float64(uniform(key, 2 * counter + 1))
+    return np.float32(radius * np.cos(angle))

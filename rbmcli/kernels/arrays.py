@@ -1,8 +1,9 @@
 """The bundles of arrays that kernels take: what an RBM consists of, and one mini-batch in two orders.
 
-Widths: R training rows, N visible groups (columns), K levels, F hidden units, W = F rounded up to a
-multiple of 8. Positions F..W of every hidden axis are padding: hidden values there are 0, and so stay
-the weights. A mini-batch has B rows, E ratings, C distinct columns.
+Widths: R training rows, N visible groups (columns), K levels, S functions of the level (K in a plain
+form), F hidden units, W = F rounded up to a multiple of 8, V the padded number of factors (W in a plain
+form). Positions F..W of every hidden axis are padding: hidden values there are 0, and so stay the
+weights. A mini-batch has B rows, E ratings, M distinct columns.
 """
 
 from __future__ import annotations
@@ -11,39 +12,77 @@ from typing import NamedTuple
 
 import numpy as np
 
+UNKNOWN = 255
+"""Level of a rating that is known only to have been given."""
+
 VECTOR_WIDTH = 8
 """Float32 numbers in one AVX2 register; the hidden axis is padded to a multiple of it."""
+
+
+class Form(NamedTuple):
+    """What kind of machine the parameters make, as far as the kernels need to know.
+
+    Attributes
+    ----------
+    hidden : int
+        F, the hidden units without padding.
+    factors : int
+        C, the factors without padding; 0 where weights are not factored.
+    gaussian : bool
+        Whether hidden units are normal, h_j ~ N(a_j, 1), rather than binary.
+    conditional : bool
+        Whether there is a term D.
+    shared : bool
+        Whether levels share weights, so that `basis` is not the identity.
+    basis : float32 (K, S)
+        phi_s(k), the columns orthonormal.
+    """
+
+    hidden: int
+    factors: int
+    gaussian: bool
+    conditional: bool
+    shared: bool
+    basis: np.ndarray
 
 
 class Parameters(NamedTuple):
     """The parameters of an RBM, or their velocity, or any other value there is one of for each.
 
+    The logits of group i are b_i + Phi U_i g, with Phi the basis of the form, U_i the weights, and g the
+    hidden units or, where weights are factored, B h. In a plain form Phi is the identity and U_i = W_i.
+
     Attributes
     ----------
-    weights : float32 (N, K, W)
-        W_ij^k.
+    weights : float32 (N, S, V)
+        U_i^s; W_ij^k in a plain form, A_ic^k in a factored one.
     conditional : float32 (N, W)
         D_ij; zero where the model has no conditional term.
     visible_bias : float32 (N, K)
         b_i^k.
     hidden_bias : float32 (W,)
         b_j.
+    factors : float32 (V, W)
+        B_cj; of no rows, (0, W), in a form that is not factored.
     """
 
     weights: np.ndarray
     conditional: np.ndarray
     visible_bias: np.ndarray
     hidden_bias: np.ndarray
+    factors: np.ndarray
 
     @classmethod
-    def zeros(cls, columns: int, levels: int, hidden: int) -> Parameters:
-        """Return zeros for N columns, K levels and F hidden units."""
-        width = padded(hidden)
+    def zeros(cls, columns: int, levels: int, form: Form) -> Parameters:
+        """Return zeros for N columns and K levels."""
+        width = padded(form.hidden)
+        inner = padded(form.factors)
         return cls(
-            np.zeros((columns, levels, width), np.float32),
+            np.zeros((columns, form.basis.shape[1], inner or width), np.float32),
             np.zeros((columns, width), np.float32),
             np.zeros((columns, levels), np.float32),
             np.zeros(width, np.float32),
+            np.zeros((inner, width), np.float32),
         )
 
     def copy(self) -> Parameters:
@@ -52,8 +91,10 @@ class Parameters(NamedTuple):
 
     def of_columns(self, columns: np.ndarray) -> Parameters:
         """Return a copy with some of the columns, in the order given; a column may come several times."""
-        return Parameters(
-            self.weights[columns], self.conditional[columns], self.visible_bias[columns], self.hidden_bias
+        return self._replace(
+            weights=self.weights[columns],
+            conditional=self.conditional[columns],
+            visible_bias=self.visible_bias[columns],
         )
 
     def is_finite(self) -> bool:
@@ -69,6 +110,7 @@ def padded(hidden: int) -> int:
 class Batch(NamedTuple):
     """One mini-batch: its ratings by row, and an order that goes through them by column.
 
+    A rating whose level is `UNKNOWN` is known only to have been given: it enters the hidden units by D.
     Chunks are runs of rows, or of columns, with about equally many ratings. A chunk is worked off by
     one thread; where chunks begin does not depend on the number of threads.
 
@@ -78,30 +120,35 @@ class Batch(NamedTuple):
         Index of each row in the training set.
     row_start : int64 (B + 1,)
         First rating of each row.
+    row_rated : int64 (B,)
+        Where the ratings of a known level end in each row; those of an unknown one come after.
     column : int32 (E,)
         Column of each rating, by row.
     level : uint8 (E,)
         Level of each rating, by row.
-    columns : int32 (C,)
+    columns : int32 (M,)
         The distinct columns, increasing.
-    column_start : int64 (C + 1,)
+    column_start : int64 (M + 1,)
         First place of each column in `entry`.
     entry : int32 (E,)
-        Ratings by column: positions in `column` and `level`.
-    entry_row : int32 (E,)
-        Row within the batch (0..B-1) of each element of `entry`.
+        Ratings by column, and within a column by level: positions in `column` and `level`.
+    entry_row, entry_column, entry_level : int32 (E,), int32 (E,), uint8 (E,)
+        Row within the batch (0..B-1), column and level of each element of `entry`.
     row_chunk, column_chunk : int64 (chunks + 1,)
         First row, first element of `columns`, of each chunk.
     """
 
     rows: np.ndarray
     row_start: np.ndarray
+    row_rated: np.ndarray
     column: np.ndarray
     level: np.ndarray
     columns: np.ndarray
     column_start: np.ndarray
     entry: np.ndarray
     entry_row: np.ndarray
+    entry_column: np.ndarray
+    entry_level: np.ndarray
     row_chunk: np.ndarray
     column_chunk: np.ndarray
 
@@ -109,38 +156,73 @@ class Batch(NamedTuple):
 class Scratch(NamedTuple):
     """Memory that one mini-batch needs between its phases, allocated once for the largest batch.
 
+    What a column meets of the hidden units is h in most forms and g = B h where weights are factored: the
+    `features`. Where they are the same, so are the arrays.
+
     Attributes
     ----------
-    data_hidden : float32 (B, W)
-        p(h_j = 1 | v) given the ratings.
-    sampled_hidden : float32 (B, W)
-        The state, 0 or 1, that the next reconstruction starts from.
-    model_hidden : float32 (B, W)
-        p(h_j = 1 | v) given the reconstruction.
-    reconstruction : float32 (E, K)
-        Probabilities of the reconstructed visibles, by row.
-    sampled_level : uint8 (E,)
-        A level drawn from them, by row.
+    data_hidden, data_features : float32 (B, W), (B, V)
+        E[h | v] given the ratings, or the part of them that is kept; B of it.
+    model_hidden, model_features : float32 (B, W), (B, V)
+        E[h | v] given the reconstruction, or the derivative of the loss by a; B of it.
+    state, state_features : float32 (B, W), (B, V)
+        The hidden state that the next reconstruction starts from, or the derivative of the loss by h.
+    data_sums, model_sums : float32 (B, V)
+        sum_i U_i^{k(i)}, the input of the hidden units before the factors; unused in other forms.
+    row_bias : float32 (B, K)
+        b_u^k of each row.
+    outcome : float32 (E, K)
+        By rating: probabilities of the reconstructed visibles, or derivatives of the loss by the logits.
+    drawn : uint8 (E,)
+        By rating: the level drawn in a reconstruction, or whether the rating is kept.
+    entry_drawn : uint8 (E,)
+        The same in the order by column.
+    kept_column, kept_level : int32 (E,), uint8 (E,)
+        The ratings that are kept, by row, each row's from its `row_start`.
+    kept_end : int64 (B,)
+        Where they end.
     loss : float64 (chunks,)
-        Sum of -log p(level | h) of the first reconstruction, by chunk of columns.
+        Sum of the loss, by chunk of columns.
     """
 
     data_hidden: np.ndarray
-    sampled_hidden: np.ndarray
+    data_features: np.ndarray
     model_hidden: np.ndarray
-    reconstruction: np.ndarray
-    sampled_level: np.ndarray
+    model_features: np.ndarray
+    state: np.ndarray
+    state_features: np.ndarray
+    data_sums: np.ndarray
+    model_sums: np.ndarray
+    row_bias: np.ndarray
+    outcome: np.ndarray
+    drawn: np.ndarray
+    entry_drawn: np.ndarray
+    kept_column: np.ndarray
+    kept_level: np.ndarray
+    kept_end: np.ndarray
     loss: np.ndarray
 
     @classmethod
-    def sized(cls, rows: int, ratings: int, levels: int, hidden: int, chunks: int) -> Scratch:
-        """Return scratch memory for at most so many rows and ratings."""
-        width = padded(hidden)
+    def sized(cls, rows: int, ratings: int, chunks: int, form: Form) -> Scratch:
+        """Return scratch memory for at most so many rows, ratings and chunks."""
+        levels, width, inner = len(form.basis), padded(form.hidden), padded(form.factors)
+        hidden = [np.zeros((rows, width), np.float32) for _ in range(3)]
+        features = [np.zeros((rows, inner), np.float32) for _ in range(3)] if inner else hidden
         return cls(
-            np.zeros((rows, width), np.float32),
-            np.zeros((rows, width), np.float32),
-            np.zeros((rows, width), np.float32),
-            np.zeros((ratings, levels), np.float32),
-            np.zeros(ratings, np.uint8),
-            np.zeros(chunks, np.float64),
+            data_hidden=hidden[0],
+            data_features=features[0],
+            model_hidden=hidden[1],
+            model_features=features[1],
+            state=hidden[2],
+            state_features=features[2],
+            data_sums=np.zeros((rows if inner else 0, inner), np.float32),
+            model_sums=np.zeros((rows if inner else 0, inner), np.float32),
+            row_bias=np.zeros((rows, levels), np.float32),
+            outcome=np.zeros((ratings, levels), np.float32),
+            drawn=np.zeros(ratings, np.uint8),
+            entry_drawn=np.zeros(ratings, np.uint8),
+            kept_column=np.zeros(ratings, np.int32),
+            kept_level=np.zeros(ratings, np.uint8),
+            kept_end=np.zeros(rows, np.int64),
+            loss=np.zeros(chunks, np.float64),
         )

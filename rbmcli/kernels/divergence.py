@@ -4,299 +4,329 @@ Each phase is one of three walks, none of which races:
 
 - by row: a thread owns a row and computes its hidden units;
 - by column: a thread owns a visible group: it reconstructs the group's entries and updates its parameters;
-- by blocks of rows, for the hidden biases that all rows share: blocks are summed in order.
+- by blocks of rows, for what all rows share (hidden biases and factors): blocks are summed in order.
 
 Sums over a row or a column are made by one thread in the order of the ratings, and random numbers come
 from counters, so that the result has the same bits at any number of threads.
 
 Source: Salakhutdinov, Mnih, Hinton (2007), equations 1, 2 and 6, and for D equation 10; with the row
-bias of rbmcli.models.row_bias added to the visible logits.
+bias of `rbmcli.kernels.scoring.row_bias` added to the visible logits. Persistent chains: T. Tieleman (2008),
+"Training restricted Boltzmann machines using approximations to the likelihood gradient", ICML.
 """
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.arithmetic import derive, sigmoid, uniform
-from rbmcli.kernels.groups import add_expected_group, choose_level, group_logits, softmax_block
-from rbmcli.kernels.jit import kernel, parallel_kernel, strict_kernel
+from rbmcli.kernels.arithmetic import derive, uniform
+from rbmcli.kernels.arrays import UNKNOWN
+from rbmcli.kernels.columns import (
+    BLOCK,
+    SMALLEST,
+    add_rows,
+    add_rows_of_level,
+    block_logits,
+    sort_by_level,
+    subtract_expected,
+)
+from rbmcli.kernels.groups import choose_level, softmax_block
+from rbmcli.kernels.jit import inner_kernel, parallel_kernel
+from rbmcli.kernels.rows import (
+    activate_from_levels,
+    activate_from_shares,
+    row_key,
+    sample_hidden,
+    squash,
+    to_features,
+)
+from rbmcli.kernels.shared import (
+    add_outer_of_block,
+    add_rows_of_block,
+    empty_blocks,
+    sum_blocks,
+    sum_outer_blocks,
+)
+from rbmcli.kernels.updates import follow, follow_group
 
-_HIDDEN_BLOCK = 64
-_ENTRY_BLOCK = 64
-_SMALLEST = np.float32(1e-30)
+
+class Rule(NamedTuple):
+    """How one mini-batch is learned from.
+
+    Attributes
+    ----------
+    steps : int
+        T, the Gibbs steps.
+    sampled : bool
+        Whether reconstructions are drawn levels, or (mean field) their probabilities.
+    persistent : bool
+        Whether chains go on from where they were; then reconstructions are drawn.
+    joint : bool
+        Whether weights hold D in them; then the form has no term D of its own.
+    rate, momentum, decay : float32
+        Learning rate, momentum, weight decay.
+    """
+
+    steps: int
+    sampled: bool
+    persistent: bool
+    joint: bool
+    rate: np.float32
+    momentum: np.float32
+    decay: np.float32
 
 
-@kernel
-def _squash(activation, row, hidden):
-    """Replace the pre-activations of a row by probabilities, and the padding by 0."""
-    for j in range(activation.shape[1]):
-        activation[row, j] = sigmoid(activation[row, j])
-    for j in range(hidden, activation.shape[1]):
-        activation[row, j] = np.float32(0.0)
+@inner_kernel
+def _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, draws, key):
+    """E[h | v] for the rows of a chunk, and the state that the next reconstruction starts from.
 
-
-@kernel
-def _sample_hidden(probability, state, row, hidden, key):
-    for j in range(hidden):
-        state[row, j] = np.float32(1.0) if uniform(key, j) < probability[row, j] else np.float32(0.0)
-
-
-@kernel
-def _hidden_from_levels(batch, parameters, level, chunk, hidden, probability):
-    """p(h_j = 1 | v, r) = sigma(b_j + sum_i W_ij^{k(i)} + D_ij) for the rows of a chunk."""
-    weights, conditional, hidden_bias = parameters.weights, parameters.conditional, parameters.hidden_bias
+    Move 0 is from the ratings, and move 1 of a persistent chain from where it was; any other from the
+    reconstruction.
+    """
+    from_chain = rule.persistent and move == 1
     for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
-        for j in range(hidden_bias.shape[0]):
-            probability[row, j] = hidden_bias[j]
-        for e in range(batch.row_start[row], batch.row_start[row + 1]):
-            column, k = batch.column[e], level[e]
-            for j in range(hidden_bias.shape[0]):
-                probability[row, j] += weights[column, k, j] + conditional[column, j]
-        _squash(probability, row, hidden)
+        span = (batch.row_start[row], batch.row_rated[row], batch.row_start[row + 1])
+        sums = scratch.data_sums if move == 0 else scratch.model_sums
+        mean = scratch.data_hidden if move == 0 else scratch.model_hidden
+        features = scratch.data_features if move == 0 else scratch.model_features
+        if move == 0 or rule.sampled:
+            level = batch.level if move == 0 else (chain if from_chain else scratch.drawn)
+            activate_from_levels(parameters, form, batch.column, level, span, row, sums, mean)
+        else:
+            activate_from_shares(parameters, form, batch.column, scratch.outcome, span, row, sums, mean)
+        squash(mean, row, form)
+        to_features(parameters, form, mean, row, features)
+        if draws:
+            sample_hidden(mean, scratch.state, row, form, row_key(batch, key, row))
+            to_features(parameters, form, scratch.state, row, scratch.state_features)
 
 
-@kernel
-def _hidden_from_probabilities(batch, parameters, share, chunk, hidden, probability):
-    """p(h_j = 1 | p, r) = sigma(b_j + sum_ik p_i^k W_ij^k + D_ij) for the rows of a chunk."""
-    weights, conditional, hidden_bias = parameters.weights, parameters.conditional, parameters.hidden_bias
-    for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
-        for j in range(hidden_bias.shape[0]):
-            probability[row, j] = hidden_bias[j]
-        for e in range(batch.row_start[row], batch.row_start[row + 1]):
-            column = batch.column[e]
-            for j in range(hidden_bias.shape[0]):
-                probability[row, j] += conditional[column, j]
-            add_expected_group(weights, column, share, e, probability, row)
-        _squash(probability, row, hidden)
-
-
-@kernel
-def _sample_chunk(batch, probability, chunk, hidden, state, key):
-    """h_j ~ p(h_j = 1) for the rows of a chunk."""
-    for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
-        _sample_hidden(probability, state, row, hidden, derive(key, batch.rows[row]))
-
-
-@kernel
-def _reconstruct(batch, parameters, row_bias, scratch, chunk, key, sampled):
-    """p(v_i^k = 1 | h) = softmax_k(b_i^k + b_u^k + sum_j W_ij^k h_j) for the columns of a chunk."""
-    bias, levels = parameters.visible_bias, parameters.visible_bias.shape[1]
-    block = np.empty((levels, _ENTRY_BLOCK), np.float32)
+@inner_kernel
+def _reconstruct_chunk(batch, parameters, form, rule, scratch, chunk, key):
+    """p(v_i^k = 1 | h) of the ratings of a chunk, and a level drawn from it; fills the chunk's loss."""
+    levels = form.basis.shape[0]
+    places = np.empty(BLOCK, np.int64)
+    products = np.empty((form.basis.shape[1], BLOCK + 1), np.float32)
+    logits, total = np.empty((levels, BLOCK + 1), np.float32), np.empty((2, BLOCK), np.float32)
     loss = 0.0
-    for c in range(batch.column_chunk[chunk], batch.column_chunk[chunk + 1]):
-        column = batch.columns[c]
-        for first in range(batch.column_start[c], batch.column_start[c + 1], _ENTRY_BLOCK):
-            count = min(_ENTRY_BLOCK, batch.column_start[c + 1] - first)
-            for place in range(count):
-                row = batch.entry_row[first + place]
-                group_logits(parameters.weights, column, scratch.sampled_hidden, row, block, place)
+    place = batch.column_start[batch.column_chunk[chunk]]
+    last = batch.column_start[batch.column_chunk[chunk + 1]]
+    while place < last:
+        count = 0
+        while place < last and count < BLOCK:
+            places[count] = place
+            count += batch.entry_level[place] != UNKNOWN
+            place += 1
+        block_logits(
+            batch,
+            parameters,
+            form,
+            scratch.state_features,
+            scratch.row_bias,
+            places,
+            count,
+            products,
+            logits,
+        )
+        softmax_block(logits, total, count)
+        likelihood = 1.0
+        for n in range(count):
+            e = batch.entry[places[n]]
+            # The logarithm of eight factors at once; the least product is 1e-240.
+            likelihood *= np.float64(max(logits[batch.entry_level[places[n]], n], SMALLEST))
+            if n % 8 == 7 or n == count - 1:
+                loss -= np.log(likelihood)
+                likelihood = 1.0
+            if rule.sampled:
+                level = choose_level(logits, n, uniform(key, e))
+                scratch.drawn[e] = level
+                scratch.entry_drawn[places[n]] = level
+            else:
                 for k in range(levels):
-                    block[k, place] += bias[column, k] + row_bias[batch.rows[row], k]
-            softmax_block(block, count)
-            for place in range(count):
-                e = batch.entry[first + place]
-                loss -= np.log(max(block[batch.level[e], place], _SMALLEST))
-                if sampled:
-                    number = uniform(derive(key, batch.rows[batch.entry_row[first + place]]), column)
-                    scratch.sampled_level[e] = choose_level(block, place, number)
-                else:
-                    for k in range(levels):
-                        scratch.reconstruction[e, k] = block[k, place]
+                    scratch.outcome[e, k] = logits[k, n]
     scratch.loss[chunk] = loss
 
 
-@kernel
-def _add_sampled_gradient(batch, scratch, first, last, gradient, bias_gradient):
-    """g^k += sum over the entries of [v^k h]_data - [v^k h]_model, reconstructions being levels."""
-    data, model = scratch.data_hidden, scratch.model_hidden
-    for place in range(first, last):
-        e, row = batch.entry[place], batch.entry_row[place]
-        observed, drawn = batch.level[e], scratch.sampled_level[e]
-        bias_gradient[observed] += np.float32(1.0)
-        bias_gradient[drawn] -= np.float32(1.0)
-        for j in range(gradient.shape[1]):
-            gradient[observed, j] += data[row, j]
-        for j in range(gradient.shape[1]):
-            gradient[drawn, j] -= model[row, j]
+@inner_kernel
+def _column_gradient(batch, form, rule, scratch, first, last, work, gradient, bias_gradient):
+    """g = sum over the column's ratings of [v^k h]_data - [v^k h]_model, and the same of the biases."""
+    projected, total, start, ordered = work
+    one = np.float32(1.0)
+    gradient[:] = np.float32(0.0)
+    bias_gradient[:] = np.float32(0.0)
+    place = first
+    while place < last:
+        level, begin = batch.entry_level[place], place
+        while place < last and batch.entry_level[place] == level:
+            place += 1
+        add_rows_of_level(
+            form, scratch.data_features, batch.entry_row, begin, place, one, level, total, gradient
+        )
+        bias_gradient[level] += np.float32(place - begin)
+    if rule.sampled:
+        sort_by_level(scratch.entry_drawn, batch.entry_row, first, last, start, ordered)
+        for k in range(start.shape[0] - 1):
+            add_rows_of_level(
+                form, scratch.model_features, ordered, start[k], start[k + 1], -one, k, total, gradient
+            )
+            bias_gradient[k] -= np.float32(start[k + 1] - start[k])
+    else:
+        subtract_expected(
+            form,
+            scratch.outcome,
+            scratch.model_features,
+            batch.entry,
+            batch.entry_row,
+            first,
+            last,
+            projected,
+            gradient,
+        )
+        for place in range(first, last):
+            for k in range(bias_gradient.shape[0]):
+                bias_gradient[k] -= scratch.outcome[batch.entry[place], k]
 
 
-@kernel
-def _add_expected_gradient(batch, scratch, first, last, gradient, bias_gradient):
-    """g^k += sum over the entries of [v^k h]_data - [v^k h]_model, reconstructions being probabilities.
+@inner_kernel
+def _add_over_levels(gradient, over):
+    """g^k <- g^k + sum_l g^l: what weights that hold D in them follow; `over`, (1, V), is work memory.
 
-    Two entries are subtracted at once, which halves the traffic of the gradient.
+    W^k + D moves by the gradients of both, and D's is the sum of those of W over the levels.
     """
-    data, model, share = scratch.data_hidden, scratch.model_hidden, scratch.reconstruction
-    levels, width = gradient.shape
-    for place in range(first, last):
-        observed, row = batch.level[batch.entry[place]], batch.entry_row[place]
-        bias_gradient[observed] += np.float32(1.0)
-        for j in range(width):
-            gradient[observed, j] += data[row, j]
-    paired = last - (last - first) % 2
-    for place in range(first, paired, 2):
-        e, row = batch.entry[place], batch.entry_row[place]
-        other_e, other_row = batch.entry[place + 1], batch.entry_row[place + 1]
-        for k in range(levels):
-            p, q = share[e, k], share[other_e, k]
-            bias_gradient[k] -= p + q
-            for j in range(width):
-                gradient[k, j] -= p * model[row, j] + q * model[other_row, j]
-    for place in range(paired, last):
-        e, row = batch.entry[place], batch.entry_row[place]
-        for k in range(levels):
-            p = share[e, k]
-            bias_gradient[k] -= p
-            for j in range(width):
-                gradient[k, j] -= p * model[row, j]
+    over[:] = np.float32(0.0)
+    for s in range(gradient.shape[0]):
+        for c in range(gradient.shape[1]):
+            over[0, c] += gradient[s, c]
+    for s in range(gradient.shape[0]):
+        for c in range(gradient.shape[1]):
+            gradient[s, c] += over[0, c]
 
 
-@strict_kernel
-def _follow_gradient(value, velocity, gradient, step, momentum, shrink):
-    """M <- momentum M + step g - shrink W, W <- W + M, for one row of parameters."""
-    for j in range(value.shape[0]):
-        speed = momentum * velocity[j] + step * gradient[j] - shrink * value[j]
-        velocity[j] = speed
-        value[j] += speed
+@inner_kernel
+def _add_block(batch, scratch, form, block, biases, factors):
+    """Add what the rows of a block bring to the gradient of the hidden biases and of the factors."""
+    rows, one = batch.rows.shape[0], np.float32(1.0)
+    add_rows_of_block(rows, block, scratch.data_hidden, one, biases)
+    add_rows_of_block(rows, block, scratch.model_hidden, -one, biases)
+    if form.factors > 0:
+        add_outer_of_block(rows, block, scratch.data_sums, scratch.data_hidden, one, factors)
+        add_outer_of_block(rows, block, scratch.model_sums, scratch.model_hidden, -one, factors)
 
 
-@kernel
-def _update_columns(batch, parameters, velocity, scratch, chunk, sampled, settings):
+@inner_kernel
+def _update_shared(batch, parameters, velocity, rule, biases, factors):
+    """Follow the gradients of hidden biases and factors, summed over the blocks."""
+    step = rule.rate / np.float32(batch.rows.shape[0])
+    sum_blocks(biases)
+    for j in range(biases.shape[1]):
+        speed = rule.momentum * velocity.hidden_bias[j] + step * biases[0, j]
+        velocity.hidden_bias[j] = speed
+        parameters.hidden_bias[j] += speed
+    sum_outer_blocks(factors)
+    shrink = rule.rate * rule.decay
+    for c in range(factors.shape[1]):
+        follow(parameters.factors, velocity.factors, factors[0, c], c, step, rule.momentum, shrink)
+
+
+@inner_kernel
+def _update_chunk(batch, parameters, velocity, form, rule, scratch, chunk):
     """M <- momentum M + rate (g - decay W), W <- W + M for the columns of a chunk.
 
-    g_ij^k = (sum over rows of [v_i^k h_j]_data - [v_i^k h_j]_model) / B; the gradient of D_ij is that
-    sum over k, because exactly one level of a rated column is on.
+    g is the gradient over the rows of the batch, divided by their number; that of D_ij is the sum over
+    the rows with column i, rated or only known to be, of [h_j]_data - [h_j]_model.
     """
-    rate, momentum, decay, use_conditional = settings
-    levels, width = parameters.weights.shape[1], parameters.weights.shape[2]
-    step, shrink = np.float32(rate / batch.rows.shape[0]), np.float32(rate * decay)
-    gradient = np.empty((levels, width), np.float32)
-    bias_gradient = np.empty(levels, np.float32)
-    over_levels = np.empty(width, np.float32)
-    for c in range(batch.column_chunk[chunk], batch.column_chunk[chunk + 1]):
-        column = batch.columns[c]
-        first, last = batch.column_start[c], batch.column_start[c + 1]
-        gradient[:] = np.float32(0.0)
-        bias_gradient[:] = np.float32(0.0)
-        if sampled:
-            _add_sampled_gradient(batch, scratch, first, last, gradient, bias_gradient)
-        else:
-            _add_expected_gradient(batch, scratch, first, last, gradient, bias_gradient)
-        if use_conditional:
-            over_levels[:] = np.float32(0.0)
-            for k in range(levels):
-                for j in range(width):
-                    over_levels[j] += gradient[k, j]
-            _follow_gradient(
-                parameters.conditional[column],
-                velocity.conditional[column],
-                over_levels,
+    levels = parameters.visible_bias.shape[1]
+    functions, width = parameters.weights.shape[1], parameters.weights.shape[2]
+    step = rule.rate / np.float32(batch.rows.shape[0])
+    shrink = rule.rate * rule.decay
+    gradient, bias_gradient = np.empty((functions, width), np.float32), np.empty(levels, np.float32)
+    over = np.empty((1, parameters.conditional.shape[1]), np.float32)
+    work = (
+        np.empty((2, functions), np.float32),
+        np.empty((1, width), np.float32),
+        np.empty(levels + 1, np.int64),
+        np.empty(batch.rows.shape[0], np.int32),
+    )
+    for m in range(batch.column_chunk[chunk], batch.column_chunk[chunk + 1]):
+        column, first, last = batch.columns[m], batch.column_start[m], batch.column_start[m + 1]
+        if form.conditional:
+            over[:] = np.float32(0.0)
+            add_rows(scratch.data_hidden, batch.entry_row, first, last, np.float32(1.0), over, 0)
+            add_rows(scratch.model_hidden, batch.entry_row, first, last, np.float32(-1.0), over, 0)
+            follow(parameters.conditional, velocity.conditional, over[0], column, step, rule.momentum, shrink)
+        while last > first and batch.entry_level[last - 1] == UNKNOWN:
+            last -= 1
+        if first < last:
+            _column_gradient(batch, form, rule, scratch, first, last, work, gradient, bias_gradient)
+            if rule.joint:
+                _add_over_levels(gradient, over)
+            follow_group(parameters.weights, velocity.weights, gradient, column, step, rule.momentum, shrink)
+            follow(
+                parameters.visible_bias,
+                velocity.visible_bias,
+                bias_gradient,
+                column,
                 step,
-                momentum,
-                shrink,
+                rule.momentum,
+                np.float32(0.0),
             )
-        for k in range(levels):
-            _follow_gradient(
-                parameters.weights[column, k],
-                velocity.weights[column, k],
-                gradient[k],
-                step,
-                momentum,
-                shrink,
-            )
-        _follow_gradient(
-            parameters.visible_bias[column],
-            velocity.visible_bias[column],
-            bias_gradient,
-            step,
-            momentum,
-            np.float32(0.0),
-        )
-
-
-@strict_kernel
-def _add_block(batch, scratch, block, blocks):
-    """blocks[block, j] += sum over the rows of a block of [h_j]_data - [h_j]_model."""
-    last = min((block + 1) * _HIDDEN_BLOCK, batch.rows.shape[0])
-    for row in range(block * _HIDDEN_BLOCK, last):
-        for j in range(blocks.shape[1]):
-            blocks[block, j] += scratch.data_hidden[row, j] - scratch.model_hidden[row, j]
-
-
-@strict_kernel
-def _update_hidden_bias(batch, parameters, velocity, blocks, rate, momentum):
-    """M <- momentum M + rate g, b <- b + M with g_j = (sum over rows of [h_j]_data - [h_j]_model) / B."""
-    gradient = np.zeros(blocks.shape[1], np.float32)
-    for block in range(blocks.shape[0]):
-        for j in range(blocks.shape[1]):
-            gradient[j] += blocks[block, j]
-    step = np.float32(rate / batch.rows.shape[0])
-    _follow_gradient(parameters.hidden_bias, velocity.hidden_bias, gradient, step, momentum, np.float32(0.0))
 
 
 @parallel_kernel
-def contrastive_divergence(
-    batch, parameters, velocity, row_bias, scratch, hidden, steps, sampled, key, settings
-):
+def contrastive_divergence(batch, chain, parameters, velocity, row_bias, scratch, form, rule, key):
     """Do one mini-batch of CD-T: Gibbs chains of T steps from the data, then one update.
 
     Parameters
     ----------
     batch : Batch
         The ratings.
+    chain : uint8 (E,)
+        With persistent chains their levels by rating, changed in place; else empty.
     parameters, velocity : Parameters
         Changed in place, for the columns of the batch only (lazy momentum and decay).
     row_bias : float32 (R, K)
         b_u^k of every training row.
     scratch : Scratch
         Work memory, at least as large as the batch.
-    hidden : int
-        F, the hidden units without padding.
-    steps : int
-        T.
-    sampled : bool
-        Whether reconstructions are sampled levels, or (mean field) their probabilities.
+    form : Form
+        What kind of machine it is.
+    rule : Rule
+        How it learns.
     key : uint64
         Key of the random numbers of this mini-batch.
-    settings : tuple of float32, float32, float32, bool
-        Learning rate, momentum, weight decay; whether D is learned.
 
     Returns
     -------
     float
-        Sum of -log p(level | h) over the batch, in nats, in the first reconstruction.
+        Sum of -log p(level | h) over the batch, in nats, in the first reconstruction of the data.
     """
     row_chunks, column_chunks = batch.row_chunk.shape[0] - 1, batch.column_chunk.shape[0] - 1
-    for chunk in prange(row_chunks):
-        _hidden_from_levels(batch, parameters, batch.level, chunk, hidden, scratch.data_hidden)
-        _sample_chunk(batch, scratch.data_hidden, chunk, hidden, scratch.sampled_hidden, derive(key, 0))
+    for row in range(batch.rows.shape[0]):
+        for k in range(row_bias.shape[1]):
+            scratch.row_bias[row, k] = row_bias[batch.rows[row], k]
+    moves = rule.steps + 1 + (1 if rule.persistent else 0)
     loss = 0.0
-    for step in range(steps):
+    for move in range(moves):
+        for chunk in prange(row_chunks):
+            hidden_key = derive(key, 2 * move)
+            draws = move < moves - 1
+            _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, draws, hidden_key)
+        if move == moves - 1:
+            break
         for chunk in prange(column_chunks):
-            _reconstruct(batch, parameters, row_bias, scratch, chunk, derive(key, 2 * step + 1), sampled)
-        if step == 0:
+            _reconstruct_chunk(batch, parameters, form, rule, scratch, chunk, derive(key, 2 * move + 1))
+        if move == 0:
             for chunk in range(column_chunks):
                 loss += scratch.loss[chunk]
-        for chunk in prange(row_chunks):
-            if sampled:
-                _hidden_from_levels(
-                    batch, parameters, scratch.sampled_level, chunk, hidden, scratch.model_hidden
-                )
-            else:
-                _hidden_from_probabilities(
-                    batch, parameters, scratch.reconstruction, chunk, hidden, scratch.model_hidden
-                )
-            if step + 1 < steps:
-                state_key = derive(key, 2 * step + 2)
-                _sample_chunk(batch, scratch.model_hidden, chunk, hidden, scratch.sampled_hidden, state_key)
+    if rule.persistent:
+        for e in range(batch.level.shape[0]):
+            chain[e] = scratch.drawn[e]
     for chunk in prange(column_chunks):
-        _update_columns(batch, parameters, velocity, scratch, chunk, sampled, settings)
-    rows = batch.rows.shape[0]
-    blocks = np.zeros(
-        ((rows + _HIDDEN_BLOCK - 1) // _HIDDEN_BLOCK, parameters.hidden_bias.shape[0]), np.float32
-    )
-    for block in prange(blocks.shape[0]):
-        _add_block(batch, scratch, block, blocks)
-    _update_hidden_bias(batch, parameters, velocity, blocks, settings[0], settings[1])
+        _update_chunk(batch, parameters, velocity, form, rule, scratch, chunk)
+    biases, factors = empty_blocks(batch.rows.shape[0], parameters)
+    for block in prange(biases.shape[0]):
+        _add_block(batch, scratch, form, block, biases, factors)
+    _update_shared(batch, parameters, velocity, rule, biases, factors)
     return loss

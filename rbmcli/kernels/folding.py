@@ -11,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.jit import kernel, parallel_kernel
+from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 
 STEPS = 20
 _BOUND = 0.5
 
 
-@kernel
+@inner_kernel
 def _factorise(matrix):
     """Replace the lower triangle of a positive definite matrix, float64 (n, n), by its Cholesky factor."""
     n = matrix.shape[0]
@@ -29,7 +29,7 @@ def _factorise(matrix):
             matrix[i, j] = np.sqrt(total) if i == j else total / matrix[j, j]
 
 
-@kernel
+@inner_kernel
 def _solve(factor, right):
     """Replace each row of `right`, float64 (k, n), by the solution x of L L' x = row."""
     n = factor.shape[0]
@@ -45,27 +45,35 @@ def _solve(factor, right):
                 right[k, m] -= factor[i, m] * right[k, i]
 
 
-@kernel
-def _probabilities(features, offset, entry, value, probability):
-    """probability_k = softmax_k(offset_k + sum_j value_kj x_j), in float64."""
-    largest = -np.inf
-    for k in range(value.shape[0]):
-        total = offset[entry, k]
+@inner_kernel
+def _probabilities(features, offset, rotation, entry, value, slopes, probability):
+    """probability_k = softmax_k(offset_k + sum_s rotation_ks sum_j value_sj x_j), in float64."""
+    levels = probability.shape[0]
+    for s in range(levels):
+        slopes[s] = 0.0
         for j in range(value.shape[1]):
-            total += value[k, j] * features[entry, j]
+            slopes[s] += value[s, j] * features[entry, j]
+    largest = -np.inf
+    for k in range(levels):
+        total = offset[entry, k]
+        for s in range(levels):
+            total += rotation[k, s] * slopes[s]
         probability[k] = total
         largest = max(largest, total)
     total = 0.0
-    for k in range(value.shape[0]):
+    for k in range(levels):
         probability[k] = np.exp(probability[k] - largest)
         total += probability[k]
-    for k in range(value.shape[0]):
+    for k in range(levels):
         probability[k] /= total
 
 
-@kernel
-def _fold_in(features, offset, level, penalty, centre, value):
-    """Solve one regression; features float64 (n, P), offset (n, K), penalty (P,), centre and value (K, P)."""
+@inner_kernel
+def _fold_in(features, offset, level, penalty, rotation, functions, centre, value):
+    """Solve one regression; features float64 (n, P), offset (n, K), penalty (P,), centre and value (K, P).
+
+    Functions of the level beyond the first S have a bias, the last feature, but no weights.
+    """
     ratings, size = features.shape
     levels = centre.shape[0]
     bound = np.zeros((size, size))
@@ -76,52 +84,71 @@ def _fold_in(features, offset, level, penalty, centre, value):
                 bound[i, j] += scaled * features[e, j]
     for i in range(size):
         bound[i, i] += penalty[i]
+    bias_bound = bound[size - 1, size - 1]
     _factorise(bound)
     value[:] = centre
-    direction, probability = np.empty((levels, size)), np.empty(levels)
+    direction, bias_direction = np.empty((functions, size)), np.empty(levels)
+    probability, slopes, rotated = np.empty(levels), np.empty(levels), np.empty(levels)
     for _ in range(STEPS):
-        for k in range(levels):
+        for s in range(levels):
+            bias_direction[s] = penalty[size - 1] * (centre[s, size - 1] - value[s, size - 1])
+        for s in range(functions):
             for j in range(size):
-                direction[k, j] = penalty[j] * (centre[k, j] - value[k, j])
+                direction[s, j] = penalty[j] * (centre[s, j] - value[s, j])
         for e in range(ratings):
-            _probabilities(features, offset, e, value, probability)
+            _probabilities(features, offset, rotation, e, value, slopes, probability)
             probability[level[e]] -= 1.0
-            for k in range(levels):
+            for s in range(levels):
+                rotated[s] = 0.0
+                for k in range(levels):
+                    rotated[s] += rotation[k, s] * probability[k]
+                bias_direction[s] -= rotated[s]
+            for s in range(functions):
                 for j in range(size):
-                    direction[k, j] -= probability[k] * features[e, j]
+                    direction[s, j] -= rotated[s] * features[e, j]
         _solve(bound, direction)
-        for k in range(levels):
+        for s in range(functions):
             for j in range(size):
-                value[k, j] += direction[k, j]
+                value[s, j] += direction[s, j]
+        for s in range(functions, levels):
+            value[s, size - 1] += bias_direction[s] / bias_bound
 
 
 @parallel_kernel
-def fold_in_groups(start, row, level, hidden, bias, penalty, centre, value):
+def fold_in_groups(start, row, level, features, bias, penalty, rotation, functions, centre, value):
     """Fit the parameters of G visible groups.
+
+    The bound holds in rotated levels too: the Hessian of a softmax in its logits is at most half the
+    identity, and a rotation leaves the identity what it is.
 
     Parameters
     ----------
     start, row, level : int64 (G + 1,), int32 (ratings,), uint8 (ratings,)
         The ratings of each group: which row, at which level.
-    hidden : float32 (R, F)
-        Hidden probabilities of every row.
+    features : float32 (R, P)
+        What the logits of a rating are linear in, of every row.
     bias : float32 (R, K)
         Row bias of every row.
-    penalty : float64 (F + 1,)
+    penalty : float64 (P + 1,)
         Strength of the pull to the centre: of each weight, and last of the visible bias.
-    centre : float64 (G, K, F + 1)
-        The centre of each group: weights, and last the visible bias.
-    value : float64 (G, K, F + 1)
+    rotation : float64 (K, K)
+        Orthonormal functions of the level; the identity for weights of their own for every level.
+    functions : int
+        S, how many of them, the first ones, have weights.
+    centre : float64 (G, K, P + 1)
+        The centre of each group by function of the level: weights, and last the visible bias.
+    value : float64 (G, K, P + 1)
         Overwritten by the parameters.
     """
     size = penalty.shape[0]
     for group in prange(start.shape[0] - 1):
         first, count = start[group], start[group + 1] - start[group]
-        features = np.ones((count, size))
+        inputs = np.ones((count, size))
         offset = np.empty((count, centre.shape[1]))
         for e in range(count):
             for j in range(size - 1):
-                features[e, j] = hidden[row[first + e], j]
+                inputs[e, j] = features[row[first + e], j]
             for k in range(centre.shape[1]):
                 offset[e, k] = bias[row[first + e], k]
-        _fold_in(features, offset, level[first : first + count], penalty, centre[group], value[group])
+        levels = level[first : first + count]
+        _fold_in(inputs, offset, levels, penalty, rotation, functions, centre[group], value[group])

@@ -49,12 +49,30 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 kernel: Decorator = numba.njit(
     cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", forceinline=True
 )
-"""Compile a function that runs in one thread, or is called from a parallel kernel, which inlines it."""
+"""Compile a small function that Python may call, and that other kernels inline."""
+
+# Without wrappers for Python a fifth less time is spent on compilation.
+inner_kernel: Decorator = numba.njit(
+    cache=True,
+    nogil=True,
+    fastmath=_FLOATING_POINT,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
+)
+"""Compile a function that only other kernels call, and inline."""
 
 strict_kernel: Decorator = numba.njit(
-    cache=True, nogil=True, fastmath=False, error_model="numpy", forceinline=True
+    cache=True,
+    nogil=True,
+    fastmath=False,
+    error_model="numpy",
+    forceinline=True,
+    no_cpython_wrapper=True,
+    no_cfunc_wrapper=True,
 )
-"""Compile a function as `kernel` does, but with every operation just as it is written.
+"""Compile a function as `inner_kernel` does, but with every operation just as it is written.
 
 For sums whose value would otherwise depend on what the compiler makes of the place they are inlined in,
 which differs between the process that compiles and one that loads from the cache.

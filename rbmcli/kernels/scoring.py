@@ -11,10 +11,18 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.arithmetic import exponential, sigmoid
+from rbmcli.kernels.arithmetic import exponential
 from rbmcli.kernels.arrays import Parameters
-from rbmcli.kernels.groups import group_logits, softmax_block
-from rbmcli.kernels.jit import kernel, parallel_kernel
+from rbmcli.kernels.groups import (
+    add_conditional,
+    add_groups,
+    group_products,
+    softmax_block,
+    spread_over_levels,
+)
+from rbmcli.kernels.jit import inner_kernel, parallel_kernel
+from rbmcli.kernels.row_bias import row_bias
+from rbmcli.kernels.rows import activate_from_levels, squash, through_factors, to_features
 
 NOT_OWN = 255
 """Own level of a pair whose rating is not among those of its row."""
@@ -59,7 +67,7 @@ class Asked(NamedTuple):
 
 
 @parallel_kernel
-def activate_rows(start, column, level, parameters, column_prior, states):
+def activate_rows(start, column, level, parameters, column_prior, form, states):
     """Fill the states of rows from their ratings.
 
     Parameters
@@ -70,88 +78,113 @@ def activate_rows(start, column, level, parameters, column_prior, states):
         The model.
     column_prior : float32 (N, K)
         p_i^k, the smoothed base rates of each column.
+    form : Form
+        What kind of machine the model is.
     states : RowStates
         Overwritten.
     """
+    sums = np.empty((states.activation.shape[0], parameters.factors.shape[0]), np.float32)
     for row in prange(start.shape[0] - 1):
-        _activate_row(row, start, column, level, parameters, column_prior, states)
+        span = (start[row], start[row + 1], start[row + 1])
+        activate_from_levels(parameters, form, column, level, span, row, sums, states.activation)
+        _count_row(row, span, column, level, column_prior, states)
 
 
-@kernel
-def _activate_row(row, start, column, level, parameters, column_prior, states):
-    for j in range(states.activation.shape[1]):
-        states.activation[row, j] = parameters.hidden_bias[j]
+@inner_kernel
+def _count_row(row, span, column, level, column_prior, states):
     for k in range(states.counts.shape[1]):
         states.counts[row, k] = np.float32(0.0)
         states.base[row, k] = np.float32(0.0)
-    for e in range(start[row], start[row + 1]):
-        i, observed = column[e], level[e]
-        states.counts[row, observed] += np.float32(1.0)
+    for e in range(span[0], span[1]):
+        states.counts[row, level[e]] += np.float32(1.0)
         for k in range(states.base.shape[1]):
-            states.base[row, k] += column_prior[i, k]
-        for j in range(states.activation.shape[1]):
-            states.activation[row, j] += parameters.weights[i, observed, j] + parameters.conditional[i, j]
-
-
-@kernel
-def row_bias(count, base, strength, bias):
-    """b_u^k = log((n_u^k + s p_u^k) / (sum_i p_i^k + s p_u^k)), p_u^k = sum_i p_i^k / n_u.
-
-    Parameters
-    ----------
-    count, base : float32 (K,)
-        n_u^k and sum_i p_i^k.
-    strength : float
-        s; 0 leaves the bias out, and so does a row without ratings.
-    bias : float32 (K,)
-        Overwritten.
-    """
-    total = np.float32(0.0)
-    for k in range(count.shape[0]):
-        total += count[k]
-    for k in range(count.shape[0]):
-        if strength > 0.0 and total > np.float32(0.5) and base[k] > np.float32(0.0):
-            pull = np.float32(strength) * base[k] / total
-            bias[k] = np.log((count[k] + pull) / (base[k] + pull))
-        else:
-            bias[k] = np.float32(0.0)
+            states.base[row, k] += column_prior[column[e], k]
 
 
 @parallel_kernel
-def row_biases(states, strength, bias):
-    """Fill bias, float32 (R, K), with the row bias of every row."""
-    for row in prange(bias.shape[0]):
-        row_bias(states.counts[row], states.base[row], strength, bias[row])
+def activate_also_rated(start, column, parameters, states):
+    """Add to the activations the D of columns that are known to have been rated, in compressed rows."""
+    for row in prange(start.shape[0] - 1):
+        add_conditional(parameters.conditional, column, start[row], start[row + 1], states.activation, row)
 
 
-@kernel
-def _free_energy_logits(weights, column, activation, hidden, logits):
-    """logits[k, 0] = sum_j log(1 + exp(a_j + W_qj^k)), the hidden units summed out exactly.
+@inner_kernel
+def _whole_group(parameters, form, column, group):
+    """group[k, j] = W_ij^k of one column, whatever the form: sum_s phi_s(k) sum_c A_ic^s B_cj."""
+    weights, factors = parameters.weights, parameters.factors
+    for k in range(group.shape[0]):
+        for j in range(group.shape[1]):
+            group[k, j] = np.float32(0.0)
+        for s in range(weights.shape[1]):
+            share = form.basis[k, s]
+            if share == np.float32(0.0):
+                continue
+            if form.factors > 0:
+                for c in range(form.factors):
+                    scaled = share * weights[column, s, c]
+                    for j in range(group.shape[1]):
+                        group[k, j] += scaled * factors[c, j]
+            else:
+                for j in range(group.shape[1]):
+                    group[k, j] += share * weights[column, s, j]
 
-    log(1 + e^x) = max(x, 0) + log(1 + e^-|x|), and the logarithm of 64 such factors at once.
+
+@inner_kernel
+def _free_energy_logits(group, activation, form, logits):
+    """logits[k, 0] = sum over hidden units of the logarithm of what each sums, or integrates, to.
+
+    Binary: log(1 + exp(a_j + W_qj^k)) = max(x, 0) + log(1 + e^-|x|), the logarithm of 64 factors at once.
+    Normal: (a_j + W_qj^k)^2 / 2, less a_j^2 / 2, which is the same for all levels.
     """
-    for k in range(weights.shape[1]):
+    for k in range(group.shape[0]):
         total = 0.0
-        for first in range(0, hidden, _PRODUCT_TERMS):
+        for first in range(0, form.hidden, _PRODUCT_TERMS):
+            last = min(first + _PRODUCT_TERMS, form.hidden)
             product, linear = np.float32(1.0), np.float32(0.0)
-            for j in range(first, min(first + _PRODUCT_TERMS, hidden)):
-                x = activation[0, j] + weights[column, k, j]
-                linear += max(x, np.float32(0.0))
-                product *= np.float32(1.0) + exponential(-abs(x))
+            if form.gaussian:
+                for j in range(first, last):
+                    linear += group[k, j] * (activation[0, j] + np.float32(0.5) * group[k, j])
+            else:
+                for j in range(first, last):
+                    x = activation[0, j] + group[k, j]
+                    linear += max(x, np.float32(0.0))
+                    product *= np.float32(1.0) + exponential(-abs(x))
             total += linear + np.log(product)
         logits[k, 0] = np.float32(total)
 
 
-@kernel
-def _score_row(row, asked, states, parameters, column_prior, hidden, strength, exact, probability):
+@inner_kernel
+def _leave_out(asked, pair, parameters, column_prior, form, state):
+    """Take the terms of a pair's own rating out of the state of its row."""
+    activation, count, base, own_sums, own_activation = state
+    column, own = asked.column[pair], asked.own[pair]
+    own_activation[:] = np.float32(0.0)
+    own_sums[:] = np.float32(0.0)
+    total = own_sums if form.factors > 0 else own_activation
+    add_groups(parameters.weights, form, asked.column, asked.own, pair, pair + 1, total, 0)
+    through_factors(parameters, form, 0, own_sums, own_activation)
+    if form.conditional:
+        add_conditional(parameters.conditional, asked.column, pair, pair + 1, own_activation, 0)
+    for j in range(activation.shape[1]):
+        activation[0, j] -= own_activation[0, j]
+    count[own] -= np.float32(1.0)
+    for k in range(base.shape[0]):
+        base[k] -= column_prior[column, k]
+
+
+@inner_kernel
+def _score_row(row, asked, states, parameters, column_prior, form, smoothing, exact, probability):
     levels, width = states.counts.shape[1], states.activation.shape[1]
-    activation, state = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
-    logits = np.empty((levels, 1), np.float32)
-    count, base, bias = (
-        np.empty(levels, np.float32),
-        np.empty(levels, np.float32),
-        np.empty(levels, np.float32),
-    )
+    inner = parameters.weights.shape[2]
+    activation, hidden = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
+    factored = np.zeros((1, inner), np.float32)
+    features = factored if form.factors > 0 else hidden
+    products = np.empty((form.basis.shape[1], 2), np.float32)
+    logits, total = np.empty((levels, 2), np.float32), np.empty((2, 1), np.float32)
+    group = np.empty((levels if exact else 0, width), np.float32)
+    count, base = np.empty(levels, np.float32), np.empty(levels, np.float32)
+    bias, tilted = np.empty(levels, np.float32), np.empty(levels)
+    own_sums, own_activation = np.empty((1, inner), np.float32), np.empty((1, width), np.float32)
     fresh = False
     for pair in range(asked.start[row], asked.start[row + 1]):
         column, own = asked.column[pair], asked.own[pair]
@@ -162,35 +195,37 @@ def _score_row(row, asked, states, parameters, column_prior, hidden, strength, e
             for k in range(levels):
                 count[k], base[k] = states.counts[row, k], states.base[row, k]
             if own != NOT_OWN:
-                for j in range(width):
-                    activation[0, j] -= parameters.weights[column, own, j] + parameters.conditional[column, j]
-                count[own] -= np.float32(1.0)
-                for k in range(levels):
-                    base[k] -= column_prior[column, k]
-            row_bias(count, base, strength, bias)
-            for j in range(hidden):
-                state[0, j] = sigmoid(activation[0, j])
-            for j in range(hidden, width):
-                state[0, j] = np.float32(0.0)
+                state = (activation, count, base, own_sums, own_activation)
+                _leave_out(asked, pair, parameters, column_prior, form, state)
+            row_bias(count, base, smoothing, tilted, bias)
+            for j in range(width):
+                hidden[0, j] = activation[0, j]
+            squash(hidden, 0, form)
+            to_features(parameters, form, hidden, 0, features)
             fresh = own == NOT_OWN
         if exact:
-            _free_energy_logits(parameters.weights, column, activation, hidden, logits)
+            _whole_group(parameters, form, column, group)
+            _free_energy_logits(group, activation, form, logits)
+        elif form.shared:
+            group_products(parameters.weights, column, features, 0, 0, products, 0)
+            spread_over_levels(form, products, logits, 1)
         else:
-            group_logits(parameters.weights, column, state, 0, logits, 0)
+            group_products(parameters.weights, column, features, 0, 0, logits, 0)
         for k in range(levels):
             logits[k, 0] += parameters.visible_bias[column, k] + bias[k]
-        softmax_block(logits, 1)
+        softmax_block(logits, total, 1)
         for k in range(levels):
             probability[pair, k] = logits[k, 0]
 
 
 @parallel_kernel
-def score_pairs(asked, states, parameters, column_prior, hidden, strength, exact, probability):
+def score_pairs(asked, states, parameters, column_prior, form, smoothing, exact, probability):
     """Fill the level probabilities of asked pairs.
 
     Mean field: h = sigma(a), then softmax_k(b_i^k + b_u^k + sum_j W_ij^k h_j). Exact: the hidden units
     summed out, softmax_k(b_i^k + b_u^k + sum_j log(1 + exp(a_j + W_ij^k))), which is
-    p(v_i^k = 1 | the other visibles of the row).
+    p(v_i^k = 1 | the other visibles of the row). With normal hidden units h = a in mean field, and
+    (a_j + W_ij^k)^2 / 2 in place of the logarithm.
 
     Parameters
     ----------
@@ -202,17 +237,17 @@ def score_pairs(asked, states, parameters, column_prior, hidden, strength, exact
         The model; its columns may go on past those trained, with ones folded in.
     column_prior : float32 (N, K)
         p_i^k, the smoothed base rates of each column.
-    hidden : int
-        F, the hidden units without padding.
-    strength : float
-        Strength of the row bias; 0 for a model without.
+    form : Form
+        What kind of machine the model is.
+    smoothing : Smoothing
+        What the row bias is made by.
     exact : bool
         Exact or mean field.
     probability : float32 (pairs, K)
         Overwritten.
     """
     for row in prange(asked.start.shape[0] - 1):
-        _score_row(row, asked, states, parameters, column_prior, hidden, strength, exact, probability)
+        _score_row(row, asked, states, parameters, column_prior, form, smoothing, exact, probability)
 
 
 def empty_states(rows: int, parameters: Parameters) -> RowStates:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.folding import fold_in_groups
-from rbmcli.kernels.scoring import row_biases
+from rbmcli.kernels.row_bias import row_biases
+from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 
@@ -20,6 +21,7 @@ BIAS_PENALTY = 3.0
 
 def fold_in_users(
     model: Rbm,
+    states: RowStates,
     histories: Histories,
     user: np.ndarray,
     left_out: np.ndarray,
@@ -35,6 +37,8 @@ def fold_in_users(
     ----------
     model : Rbm
         A model whose rows are items.
+    states : RowStates
+        Its rows.
     histories : Histories
         The ratings.
     user : ndarray of int, shape (G,)
@@ -46,29 +50,57 @@ def fold_in_users(
     place : ndarray of int, shape (G,)
         Column of `parameters` for each user.
     """
-    assert model.states is not None
-    hidden, levels = model.settings.hidden, len(model.levels)
+    form, levels = model.form, len(model.levels)
     start, row, level = _ratings_of(histories, user, left_out)
-    centre = np.empty((len(user), levels, hidden + 1))
+    features, penalty = _features(model, states)
+    rotation = _rotation(form)
+    width, functions = features.shape[1], form.basis.shape[1]
     known = histories.model_user[user]
     trained = model.parameters
-    centre[:, :, :hidden] = np.where(
+    centre = np.zeros((len(user), levels, width + 1))
+    centre[:, :functions, :width] = np.where(
         (known >= 0)[:, None, None],
-        trained.weights[known, :, :hidden],
-        trained.weights[:, :, :hidden].mean(axis=0),
+        trained.weights[known, :, :width],
+        trained.weights[:, :, :width].mean(axis=0),
     )
-    centre[:, :, hidden] = np.where(
+    bias_centre = np.where(
         (known >= 0)[:, None], trained.visible_bias[known], trained.visible_bias.mean(axis=0)
     )
-    bias = np.zeros_like(model.states.counts)
-    row_biases(model.states, model.row_bias_strength, bias)
-    penalty = np.full(hidden + 1, WEIGHT_PENALTY)
-    penalty[hidden] = BIAS_PENALTY
+    centre[:, :, width] = bias_centre @ rotation
+    bias = np.zeros_like(states.counts)
+    row_biases(states.counts, states.base, model.row_smoothing, bias)
     value = np.empty_like(centre)
-    probability = 1 / (1 + np.exp(-np.clip(model.states.activation[:, :hidden], -60, 60)))
-    fold_in_groups(start, row, level, probability, bias, penalty, centre, value)
-    parameters.weights[place, :, :hidden] = value[:, :, :hidden]
-    parameters.visible_bias[place] = value[:, :, hidden]
+    fold_in_groups(start, row, level, features, bias, penalty, rotation, functions, centre, value)
+    parameters.weights[place, :, :width] = value[:, :functions, :width]
+    parameters.visible_bias[place] = value[:, :, width] @ rotation.T
+
+
+def _features(model: Rbm, states: RowStates) -> tuple[np.ndarray, np.ndarray]:
+    """Return what logits are linear in, float32 (R, P), and the pull on each of it and on the bias.
+
+    That is the hidden means, or B times them where weights are factored; then W = A B, so that a pull on
+    W is one on A_c that grows with the square of B_c.
+    """
+    form = model.form
+    mean = states.activation[:, : form.hidden]
+    if not form.gaussian:
+        mean = 1 / (1 + np.exp(-np.clip(mean, -60, 60)))
+    weight = np.full(form.factors or form.hidden, WEIGHT_PENALTY)
+    if form.factors:
+        factors = model.parameters.factors[: form.factors, : form.hidden]
+        mean = mean @ factors.T
+        weight *= np.maximum((factors.astype(np.float64) ** 2).sum(axis=1), 1e-3)
+    return np.ascontiguousarray(mean, np.float32), np.append(weight, BIAS_PENALTY)
+
+
+def _rotation(form: Form) -> np.ndarray:
+    """Return orthonormal functions of the level, float64 (K, K), of which the form's come first."""
+    levels, functions = form.basis.shape
+    basis = form.basis.astype(np.float64)
+    if functions == levels:
+        return basis
+    rest = np.linalg.svd(basis, full_matrices=True)[0][:, functions:]
+    return np.ascontiguousarray(np.hstack([basis, rest]))
 
 
 def _ratings_of(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.arrays import Batch
+from rbmcli.kernels.arrays import UNKNOWN, Batch
 
 CHUNKS = 32
 
@@ -21,7 +21,7 @@ def _chunk_starts(start: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate(([0], inner, [len(start) - 1]))).astype(np.int64)
 
 
-def plan_batch(ratings: CompressedRows, rows: np.ndarray) -> Batch:
+def plan_batch(ratings: CompressedRows, rows: np.ndarray, also_rated: CompressedRows | None = None) -> Batch:
     """Return the mini-batch of some rows.
 
     Parameters
@@ -30,35 +30,60 @@ def plan_batch(ratings: CompressedRows, rows: np.ndarray) -> Batch:
         The training ratings.
     rows : ndarray of int32
         Indices of the rows of the batch.
+    also_rated : CompressedRows or None
+        Pairs that are known to have been rated besides; within a row they come last.
     """
-    lengths = ratings.start[rows + 1] - ratings.start[rows]
-    row_start = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    within = np.arange(row_start[-1]) - np.repeat(row_start[:-1], lengths)
-    source = np.repeat(ratings.start[rows], lengths) + within
-    column = ratings.column[source]
-    entry = np.argsort(column, kind="stable").astype(np.int32)
+    row, column, level = _of_rows(ratings, rows)
+    rated = np.bincount(row, minlength=len(rows))
+    if also_rated is not None:
+        other_row, other_column, _ = _of_rows(also_rated, rows)
+        unknown = np.full(len(other_row), UNKNOWN, np.uint8)
+        row, column = np.concatenate((row, other_row)), np.concatenate((column, other_column))
+        order = np.argsort(row, kind="stable")
+        row, column, level = row[order], column[order], np.concatenate((level, unknown))[order]
+    row_start = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum(np.bincount(row, minlength=len(rows)), out=row_start[1:])
+    entry = np.lexsort((level, column)).astype(np.int32)
     columns, counts = np.unique(column, return_counts=True)
     column_start = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-    entry_row = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)[entry]
     return Batch(
         rows.astype(np.int32),
         row_start,
+        row_start[:-1] + rated,
         column,
-        ratings.level[source],
+        level,
         columns.astype(np.int32),
         column_start,
         entry,
-        entry_row,
+        row[entry],
+        column[entry],
+        level[entry],
         _chunk_starts(row_start),
         _chunk_starts(column_start),
     )
 
 
-def plan_batches(ratings: CompressedRows, batch_rows: int, generator: np.random.Generator) -> list[Batch]:
+def _of_rows(ratings: CompressedRows, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return place in `rows`, column and level of the ratings of some rows, row after row."""
+    lengths = ratings.start[rows + 1] - ratings.start[rows]
+    row = np.repeat(np.arange(len(rows), dtype=np.int32), lengths)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    source = np.repeat(ratings.start[rows], lengths) + within
+    return row, ratings.column[source], ratings.level[source]
+
+
+def plan_batches(
+    ratings: CompressedRows,
+    batch_rows: int,
+    generator: np.random.Generator,
+    also_rated: CompressedRows | None = None,
+) -> list[Batch]:
     """Deal the rows that have ratings out to mini-batches of `batch_rows` rows, at random.
 
     The last batch holds what is left over.
     """
     rows = np.flatnonzero(np.diff(ratings.start)).astype(np.int32)
     generator.shuffle(rows)
-    return [plan_batch(ratings, rows[at : at + batch_rows]) for at in range(0, len(rows), batch_rows)]
+    return [
+        plan_batch(ratings, rows[at : at + batch_rows], also_rated) for at in range(0, len(rows), batch_rows)
+    ]

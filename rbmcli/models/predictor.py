@@ -6,13 +6,14 @@ from enum import IntEnum
 
 import numpy as np
 
+from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
-from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, score_pairs
-from rbmcli.models.fit import row_states
+from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
 from rbmcli.models.fold_in import fold_in_users
 from rbmcli.models.histories import Histories
 from rbmcli.models.priors import smoothed
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.states import row_states
 
 
 class Source(IntEnum):
@@ -42,16 +43,38 @@ class Predictor:
         The users and their ratings.
     exact : bool or None
         Whether hidden units are summed out exactly; None does as the model was trained to.
+    also_rated : CompressedRows or None
+        Pairs that are known to have been rated besides, from `rbmcli.models.also_rated.for_asked`.
     """
 
-    def __init__(self, model: Rbm, histories: Histories, *, exact: bool | None = None) -> None:
+    def __init__(
+        self,
+        model: Rbm,
+        histories: Histories,
+        *,
+        exact: bool | None = None,
+        also_rated: CompressedRows | None = None,
+    ) -> None:
         self.model = model
         self.histories = histories
         self.exact = model.settings.inference == "exact" if exact is None else exact
-        self._user_rows = self._states_of_users() if model.by_user else None
+        self._states = (
+            self._states_of_users(also_rated) if model.by_user else self._states_of_items(also_rated)
+        )
 
-    def _states_of_users(self) -> RowStates:
-        return row_states(self.histories.known(), self.model.parameters, self.model.column_prior)
+    def _states_of_users(self, also_rated: CompressedRows | None) -> RowStates:
+        model = self.model
+        known = self.histories.known()
+        return row_states(known, model.parameters, model.column_prior, model.form, also_rated)
+
+    def _states_of_items(self, also_rated: CompressedRows | None) -> RowStates:
+        states = self.model.states
+        assert states is not None
+        if also_rated is None:
+            return states
+        states = states._replace(activation=states.activation.copy())
+        activate_also_rated(also_rated.start, also_rated.column, self.model.parameters, states)
+        return states
 
     def probabilities(
         self, user: np.ndarray, item: np.ndarray, own: np.ndarray
@@ -77,8 +100,8 @@ class Predictor:
         has_own = own != NOT_OWN
         others = self._history_left(user, own)
         probability = np.empty((len(user), len(self.model.levels)), np.float32)
-        if self._user_rows is not None:
-            usable = self._user_rows.counts.sum(axis=1)[user] - (has_own & (item >= 0)) > 0
+        if self.model.by_user:
+            usable = self._states.counts.sum(axis=1)[user] - (has_own & (item >= 0)) > 0
             source = np.where(usable, self._trained_or_folded(user), Source.VISIBLE_PRIOR)
             unknown_item = np.where(others.sum(axis=1) > 0, Source.ROW_PRIOR, Source.GLOBAL_PRIOR)
         else:
@@ -92,7 +115,7 @@ class Predictor:
             )
         source = np.where(item >= 0, source, unknown_item).astype(np.uint8)
         scored = np.flatnonzero(source <= Source.FOLDED_IN)
-        score = self._score_user_rows if self._user_rows is not None else self._score_item_rows
+        score = self._score_user_rows if self.model.by_user else self._score_item_rows
         probability[scored] = score(user[scored], item[scored], own[scored])
         self._fill_priors(probability, source, user, item, others)
         return probability, source
@@ -138,7 +161,7 @@ class Predictor:
         of_item, of_user = np.flatnonzero(source == by_item), np.flatnonzero(source == by_person)
         probability[of_item] = item_prior[item[of_item]]
         counts = others[of_user]
-        own_prior = smoothed(counts, model.global_prior, model.settings.prior_strength)
+        own_prior = smoothed(counts, model.global_prior, model.column_smoothing)
         if not model.by_user:
             # A trained user without a history is told by the ratings that the model was trained on.
             trained = self.histories.model_user[user[of_user]]
@@ -149,8 +172,7 @@ class Predictor:
         probability[source == Source.GLOBAL_PRIOR] = model.global_prior
 
     def _score_user_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
-        assert self._user_rows is not None
-        return self._score(user, item, own, self._user_rows, self.model.parameters, self.model.column_prior)
+        return self._score(user, item, own, self.model.parameters, self.model.column_prior)
 
     def _score_item_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
         """Score pairs whose column is a user: one as trained, or one folded in.
@@ -173,20 +195,22 @@ class Predictor:
             return np.concatenate([self._score_item_rows(user[at], item[at], own[at]) for at in parts])
         parameters, prior = model.parameters.of_columns(known), model.column_prior[known]
         if len(fold):
-            fold_in_users(model, histories, case_user[fold], case_left_out[fold], parameters, fold)
+            fold_in_users(
+                model, self._states, histories, case_user[fold], case_left_out[fold], parameters, fold
+            )
         # Ratings other than those trained on were perhaps never added to the rows: they stay as they are.
         own = np.where(trained[user], own, np.uint8(NOT_OWN))
-        return self._score(item, column, own, model.states, parameters, prior)
+        return self._score(item, column, own, parameters, prior)
 
     def _score(
         self,
         row: np.ndarray,
         column: np.ndarray,
         own: np.ndarray,
-        states: RowStates,
         parameters: Parameters,
         prior: np.ndarray,
     ) -> np.ndarray:
+        states = self._states
         order = np.argsort(row, kind="stable")
         start = np.zeros(len(states.activation) + 1, np.int64)
         np.cumsum(np.bincount(row, minlength=len(states.activation)), out=start[1:])
@@ -196,17 +220,8 @@ class Predictor:
             np.ascontiguousarray(own[order], np.uint8),
         )
         scores = np.empty((len(row), prior.shape[1]), np.float32)
-        settings = self.model.settings
-        score_pairs(
-            asked,
-            states,
-            parameters,
-            prior,
-            settings.hidden,
-            self.model.row_bias_strength,
-            self.exact,
-            scores,
-        )
+        model = self.model
+        score_pairs(asked, states, parameters, prior, model.form, model.row_smoothing, self.exact, scores)
         probability = np.empty_like(scores)
         probability[order] = scores
         return probability

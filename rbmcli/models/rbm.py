@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from rbmcli.config import TrainSettings
+from rbmcli.config import ResolvedSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
-from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.arrays import Form, Parameters
+from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.form import form_of
+from rbmcli.models.priors import smoothings
 
 
 @dataclass(frozen=True)
@@ -23,7 +27,7 @@ class Rbm:
 
     Attributes
     ----------
-    settings : TrainSettings
+    settings : ResolvedSettings
         How it was trained.
     levels : Levels
         The K levels of its scale.
@@ -45,7 +49,7 @@ class Rbm:
         JSON-ready facts of the training: figures per epoch, best epoch, fingerprint of the data.
     """
 
-    settings: TrainSettings
+    settings: ResolvedSettings
     levels: Levels
     row_ids: IdIndex
     column_ids: IdIndex
@@ -58,6 +62,25 @@ class Rbm:
     states: RowStates | None
     user_hash: np.ndarray
     record: dict[str, Any]
+
+    @cached_property
+    def form(self) -> Form:
+        """What kind of machine it is."""
+        return form_of(self.settings, self.levels.values)
+
+    @cached_property
+    def _smoothings(self) -> tuple[Smoothing, Smoothing]:
+        return smoothings(self.settings, self.levels.values, self.global_prior)
+
+    @property
+    def column_smoothing(self) -> Smoothing:
+        """What base rates are made by."""
+        return self._smoothings[0]
+
+    @property
+    def row_smoothing(self) -> Smoothing:
+        """What the row bias is made by."""
+        return self._smoothings[1]
 
     @property
     def by_user(self) -> bool:
@@ -78,8 +101,3 @@ class Rbm:
     def item_ratings(self) -> np.ndarray:
         """Training ratings of each item."""
         return self.column_ratings if self.by_user else self.row_ratings
-
-    @property
-    def row_bias_strength(self) -> float:
-        """Strength of the row bias; 0 for a model without."""
-        return self.settings.row_bias_strength if self.settings.row_bias else 0.0

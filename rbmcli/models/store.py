@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rbmcli.config import TrainSettings
+from rbmcli.config import ResolvedSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
 from rbmcli.data.schemas import MODEL
@@ -22,11 +22,12 @@ from rbmcli.data.storage import digest, read_parquet, write_parquet
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.form import form_of
 from rbmcli.models.rbm import Rbm
 
 _KIND = "rbm"
 _VISIBLE, _ROW, _SHARED = "visible", "row", "shared"
-_HIDDEN_BIAS = "hidden_bias"
+_HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "values")
 
 
@@ -66,10 +67,11 @@ def fingerprint(model: Rbm) -> str:
     """Return the blake2b hash over the arrays and the settings of a model."""
     hidden = model.settings.hidden
     arrays = [
-        model.parameters.weights[:, :, :hidden],
+        model.parameters.weights[:, :, : model.form.factors or hidden],
         model.parameters.conditional[:, :hidden],
         model.parameters.visible_bias,
         model.parameters.hidden_bias[:hidden],
+        model.parameters.factors[: model.form.factors, :hidden],
         model.row_prior,
         model.column_prior,
         model.row_ratings,
@@ -119,7 +121,7 @@ def _as_table(model: Rbm) -> pa.Table:
         "n_ratings": pa.array(model.column_ratings, pa.int64()),
         "prior": _lists(model.column_prior),
         "bias": _lists(parameters.visible_bias),
-        "weights": _lists(parameters.weights[:, :, :hidden]),
+        "weights": _lists(parameters.weights[:, :, : model.form.factors or hidden]),
         "conditional": _lists(parameters.conditional[:, :hidden]),
     }
     rows = {
@@ -133,12 +135,7 @@ def _as_table(model: Rbm) -> pa.Table:
         rows["count"] = _lists(model.states.counts)
         rows["base"] = _lists(model.states.base)
     (rows if model.by_user else visible)["ratings_hash"] = pa.array(model.user_hash.view(np.int64))
-    shared = {
-        "part": pa.array([_SHARED]),
-        "name": pa.array([_HIDDEN_BIAS]),
-        "values": _lists(parameters.hidden_bias[None, :hidden]),
-        "shape": pa.array([[hidden]], pa.list_(pa.int32())),
-    }
+    shared = _shared_arrays(model)
     schema = pa.schema(
         [
             ("part", pa.string()),
@@ -161,6 +158,29 @@ def _as_table(model: Rbm) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
+def _shared_arrays(model: Rbm) -> dict[str, pa.Array]:
+    """Return the arrays that all rows share, one a line: hidden biases and, where there are any, factors."""
+    hidden, factors = model.settings.hidden, model.form.factors
+    arrays = {_HIDDEN_BIAS: model.parameters.hidden_bias[:hidden]}
+    if factors:
+        arrays[_FACTORS] = model.parameters.factors[:factors, :hidden]
+    values = [np.ascontiguousarray(array, np.float32).ravel() for array in arrays.values()]
+    return {
+        "part": pa.array([_SHARED] * len(arrays)),
+        "name": pa.array(list(arrays)),
+        "values": pa.array(values, pa.list_(pa.float32())),
+        "shape": pa.array([list(array.shape) for array in arrays.values()], pa.list_(pa.int32())),
+    }
+
+
+def _shared_array(shared: pa.Table, name: str, *shape: int) -> np.ndarray:
+    """Return an array that all rows share."""
+    names = shared.column("name").to_pylist()
+    if name not in names:
+        raise ValueError(f"it has no {name}")
+    return _array(shared.slice(names.index(name), 1), "values", *shape)[0]
+
+
 def _array(part: pa.Table, name: str, *shape: int) -> np.ndarray:
     """Return a list column as float32 of shape (rows, *shape)."""
     column = part.column(name).combine_chunks().cast(pa.list_(pa.float32()))
@@ -176,19 +196,26 @@ def _padded(array: np.ndarray, width: int) -> np.ndarray:
 
 
 def _from_table(table: pa.Table, metadata: dict[str, Any]) -> Rbm:
-    settings = TrainSettings(**metadata["settings"])
+    settings = ResolvedSettings(**metadata["settings"])
     levels = Levels.from_metadata(metadata)
     if levels is None:
         raise ValueError("it names no levels")
     part = table.column("part").combine_chunks()
     visible, rows, shared = (table.filter(pc.equal(part, name)) for name in (_VISIBLE, _ROW, _SHARED))
     count, hidden = len(levels), settings.hidden
-    width = Parameters.zeros(0, count, hidden).hidden_bias.shape[0]
+    form = form_of(settings, levels.values)
+    empty = Parameters.zeros(0, count, form)
+    functions, width = form.basis.shape[1], empty.hidden_bias.shape[0]
+    weights = _array(visible, "weights", functions, form.factors or hidden)
+    factors = np.zeros_like(empty.factors)
+    if form.factors:
+        factors[: form.factors, :hidden] = _shared_array(shared, _FACTORS, form.factors, hidden)
     parameters = Parameters(
-        _padded(_array(visible, "weights", count, hidden), width),
+        _padded(weights, empty.weights.shape[2]),
         _padded(_array(visible, "conditional", hidden), width),
         _array(visible, "bias", count),
-        _padded(_array(shared, "values", hidden)[0], width),
+        _padded(_shared_array(shared, _HIDDEN_BIAS, hidden), width),
+        factors,
     )
     states = None
     if settings.by == "item":

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from rbmcli.config import TrainSettings
+from rbmcli.config import ResolvedSettings, TrainSettings
 from rbmcli.data.hashing import hash_ids
 from rbmcli.data.levels import Levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates
-from rbmcli.models.fit import Fit, Validation, fit, row_states
+from rbmcli.models.also_rated import beyond_ratings
+from rbmcli.models.defaults import Shape, candidates
+from rbmcli.models.fit import Fit, TrainingData, Validation, fit
+from rbmcli.models.form import form_of
 from rbmcli.models.histories import hash_ratings
-from rbmcli.models.priors import column_counts, global_prior, smoothed
+from rbmcli.models.priors import column_counts, global_prior, smoothed, smoothings
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.states import row_states
 from rbmcli.progress import EpochReport, Progress
 
 
@@ -33,11 +36,14 @@ class LevelledRatings:
         Level of each rating.
     rating : ndarray of float32
         The rating itself.
+    also_rated : tuple of two ndarrays of int32, or None
+        Users and items of pairs whose rating is unknown, as positions in `codes`, -1 for one not there.
     """
 
     codes: PairCodes
     level: np.ndarray
     rating: np.ndarray
+    also_rated: tuple[np.ndarray, np.ndarray] | None = None
 
     def axes(self, by: str) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each rating."""
@@ -52,6 +58,13 @@ class LevelledRatings:
         return CompressedRows.build(
             row[pick], column[pick], self.level[pick], shape if by == "user" else shape[::-1]
         )
+
+    def also_rated_beyond(self, rated: CompressedRows, by: str) -> CompressedRows | None:
+        """Return the pairs of unknown rating that are not among some ratings, in compressed rows."""
+        if self.also_rated is None:
+            return None
+        row, column = self.also_rated if by == "user" else self.also_rated[::-1]
+        return beyond_ratings(row, column, rated)
 
 
 def validation_pairs(
@@ -77,6 +90,26 @@ def validation_pairs(
     return Validation(Asked(start, column, own), level[order], rating[order])
 
 
+def shape_of(ratings: LevelledRatings, held_out: np.ndarray, levels: Levels) -> Shape:
+    """Return what default settings follow from."""
+    codes = ratings.codes
+    return Shape(len(codes.users), len(codes.items), int(np.count_nonzero(~held_out)), len(levels))
+
+
+def try_settings(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: ResolvedSettings,
+    progress: Progress,
+) -> Fit:
+    """Fit the ratings that are not held out and measure on the others, for the figures alone.
+
+    The parameters are those of `train_rbm`; `progress` may raise to give up.
+    """
+    return _try(ratings, held_out, levels, settings, progress, is_one_of_several=False).outcome
+
+
 def train_rbm(
     ratings: LevelledRatings,
     held_out: np.ndarray,
@@ -95,15 +128,51 @@ def train_rbm(
     levels : Levels
         The scale.
     settings : TrainSettings
-        The model and its training.
+        The model and its training; with preset accurate several are tried out.
     progress : Progress
         Told each epoch.
 
     Returns
     -------
     Rbm
-        Its record holds the figures of the epochs.
+        Its record holds the figures of the epochs, and what was tried out.
     """
+    tried = candidates(settings, shape_of(ratings, held_out, levels))
+    trials = [_try(ratings, held_out, levels, choice, progress, len(tried) > 1) for choice in tried]
+    chosen = min(range(len(trials)), key=lambda place: (trials[place].outcome.best_rmse, place))
+    resolved, fitted = tried[chosen], trials[chosen]
+    record: dict[str, Any] = {
+        "best_epoch": fitted.outcome.best_epoch,
+        "best_epochs": list(fitted.outcome.best_epochs),
+        "epochs": [_figures(report) for report in fitted.outcome.epochs],
+        "n_ratings": len(ratings.level),
+    }
+    if len(tried) > 1:
+        record["tried"] = [_trial_figures(choice, trial) for choice, trial in zip(tried, trials, strict=True)]
+        told = "rows of users" if resolved.by == "user" else "rows of items"
+        progress.info(f"chosen for the smallest validation RMSE: {told}, {resolved.objective}")
+    # What is kept of the ratings holds every one that may be in a history later.
+    kept = fitted.ratings if resolved.validation == "file" else ratings.rows(resolved.by)
+    if resolved.refit:
+        epochs = fitted.outcome.best_epochs
+        progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")
+        kept = ratings.rows(resolved.by)
+        fitted = _fit_on(ratings, kept, levels, resolved, None, progress, epochs)
+    record["n_also_rated"] = 0 if fitted.also_rated is None else fitted.also_rated.n_ratings
+    return _assemble(ratings, kept, fitted, levels, resolved, record)
+
+
+def _try(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: ResolvedSettings,
+    progress: Progress,
+    is_one_of_several: bool,
+) -> _Fitted:
+    """Fit the ratings that are not held out, and measure on those that are."""
+    if is_one_of_several:
+        progress.info(f"trying rows of {settings.by}s, {settings.objective}")
     training = ratings.rows(settings.by, ~held_out)
     row, column = ratings.axes(settings.by)
     validation = None
@@ -112,44 +181,48 @@ def train_rbm(
         validation = validation_pairs(
             len(training), row[at], column[at], ratings.level[at], ratings.rating[at]
         )
-    fitted = _fit_on(training, levels, settings, validation, progress)
-    record: dict[str, Any] = {
+    return _fit_on(ratings, training, levels, settings, validation, progress)
+
+
+def _trial_figures(settings: ResolvedSettings, fitted: _Fitted) -> dict[str, Any]:
+    """Return what a trial was and how it did."""
+    report = fitted.outcome.epochs[fitted.outcome.best_epoch - 1]
+    return {
+        "by": settings.by,
+        "objective": settings.objective,
         "best_epoch": fitted.outcome.best_epoch,
-        "epochs": [_figures(report) for report in fitted.outcome.epochs],
-        "n_ratings": len(ratings.level),
+        "valid_rmse": report.valid_rmse,
+        "valid_nll": report.valid_nll,
     }
-    # What is kept of the ratings holds every one that may be in a history later.
-    kept = training if settings.validation == "file" else ratings.rows(settings.by)
-    if settings.refit:
-        epochs = max(fitted.outcome.best_epoch, 1)
-        progress.info(f"training again on all ratings for {epochs} epochs")
-        kept = ratings.rows(settings.by)
-        fitted = _fit_on(kept, levels, dataclasses.replace(settings, epochs=epochs), None, progress)
-    return _assemble(ratings, kept, fitted, levels, settings, record)
 
 
 @dataclass(frozen=True)
 class _Fitted:
-    """Parameters, the ratings that they were fitted on, and the base rates of these."""
+    """Parameters, what they were fitted on, and its base rates."""
 
     ratings: CompressedRows
+    also_rated: CompressedRows | None
     global_prior: np.ndarray
     column_prior: np.ndarray
     outcome: Fit
 
 
 def _fit_on(
-    ratings: CompressedRows,
+    ratings: LevelledRatings,
+    rows: CompressedRows,
     levels: Levels,
-    settings: TrainSettings,
+    settings: ResolvedSettings,
     validation: Validation | None,
     progress: Progress,
+    epochs: tuple[int, ...] | None = None,
 ) -> _Fitted:
-    overall = global_prior(ratings.level, len(levels))
-    prior = smoothed(column_counts(ratings, len(levels)), overall, settings.prior_strength)
-    return _Fitted(
-        ratings, overall, prior, fit(ratings, prior, levels.values, settings, validation, progress)
-    )
+    """Fit a part of the ratings, by as many epochs in each stage as are given or as validation tells."""
+    overall = global_prior(rows.level, len(levels))
+    of_columns, of_rows = smoothings(settings, levels.values, overall)
+    prior = smoothed(column_counts(rows, len(levels)), overall, of_columns)
+    also_rated = ratings.also_rated_beyond(rows, settings.by)
+    data = TrainingData(rows, prior, levels.values, of_rows, also_rated)
+    return _Fitted(rows, also_rated, overall, prior, fit(data, settings, validation, progress, epochs))
 
 
 def _figures(report: EpochReport) -> dict[str, Any]:
@@ -167,7 +240,7 @@ def _assemble(
     kept: CompressedRows,
     fitted: _Fitted,
     levels: Levels,
-    settings: TrainSettings,
+    settings: ResolvedSettings,
     record: dict[str, Any],
 ) -> Rbm:
     codes, by_user = ratings.codes, settings.by == "user"
@@ -176,12 +249,15 @@ def _assemble(
     # A column without a rating to fit has no parameters: the model does not know it.
     is_fitted = np.bincount(fitted.ratings.column, minlength=kept.columns) > 0
     known = kept.in_columns(is_fitted)
+    of_columns, _ = smoothings(settings, levels.values, fitted.global_prior)
     row_counts = np.zeros((len(known), len(levels)), np.int64)
     np.add.at(row_counts, (known.row_of_each(), known.level), 1)
     row, column = np.flatnonzero(row_counts.sum(axis=1)), np.flatnonzero(is_fitted)
     row_ids, column_ids = (codes.users, codes.items) if by_user else (codes.items, codes.users)
     parameters, column_prior = fitted.outcome.parameters, fitted.column_prior
-    states = None if by_user else row_states(known, parameters, column_prior)
+    states = None
+    if not by_user:
+        states = row_states(known, parameters, column_prior, form_of(settings, levels.values))
     return Rbm(
         settings=settings,
         levels=levels,
@@ -189,7 +265,7 @@ def _assemble(
         column_ids=column_ids.take(column),
         row_ratings=row_counts.sum(axis=1)[row],
         column_ratings=np.bincount(known.column, minlength=known.columns)[column],
-        row_prior=smoothed(row_counts[row], fitted.global_prior, settings.prior_strength),
+        row_prior=smoothed(row_counts[row], fitted.global_prior, of_columns),
         column_prior=column_prior[column],
         global_prior=fitted.global_prior,
         parameters=parameters.of_columns(column),

@@ -12,9 +12,11 @@ import pyarrow as pa
 from rbmcli.config import InputSettings
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import IdIndex, align_ids
-from rbmcli.data.intake import RatingsTable, Source, read_ratings
+from rbmcli.data.intake import RatingsTable, Source, read_pairs, read_ratings
+from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import MismatchError
+from rbmcli.models.also_rated import for_asked
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import load_model
@@ -86,3 +88,36 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
     if dropped:
         progress.warn(f"{read.where}: {dropped:,} ratings are on no level of the model")
     return HistoryInput(table.select(["user", "item"]), level, read, ratings_fingerprint(table, model.levels))
+
+
+def read_also_rated(
+    model: Rbm,
+    also_rated: Source | None,
+    histories: Histories,
+    settings: InputSettings,
+    progress: Progress,
+) -> CompressedRows | None:
+    """Read the pairs that are known to have been rated besides the histories, as the model needs them.
+
+    A warning tells where the model was trained with such pairs and is asked without, or the other way round.
+
+    Raises
+    ------
+    MismatchError
+        If ids are not those of the model.
+    """
+    trained = model.record.get("n_also_rated", 0)
+    if also_rated is None:
+        if trained:
+            progress.warn(
+                f"the model was trained with {trained:,} pairs of unknown rating, and none are given: "
+                "predictions are worse than they could be (--also-rated)"
+            )
+        return None
+    read = read_pairs(also_rated, settings)
+    table = with_model_ids(read.table, model, read.where)
+    if not model.settings.conditional:
+        progress.warn(f"{read.where}: the model does not see which pairs were rated: they change nothing")
+    rows = for_asked(model, histories, table.column("user"), table.column("item"))
+    progress.info(f"{read.where}: {rows.n_ratings:,} pairs count as rated, with a rating that is not known")
+    return rows

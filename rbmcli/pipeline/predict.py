@@ -21,7 +21,14 @@ from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import SOURCE_NAMES, Predictor
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import fingerprint
-from rbmcli.pipeline.asking import HistoryInput, Model, open_model, read_history, with_model_ids
+from rbmcli.pipeline.asking import (
+    HistoryInput,
+    Model,
+    open_model,
+    read_also_rated,
+    read_history,
+    with_model_ids,
+)
 from rbmcli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -67,6 +74,7 @@ def predict(
     pairs: Source | None = None,
     output: str | os.PathLike[str] | None = None,
     *,
+    also_rated: Source | None = None,
     settings: PredictSettings = PredictSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
@@ -83,6 +91,8 @@ def predict(
         Pairs to predict; without them every item of the model for every user of the history.
     output : path, optional
         Predictions file to write.
+    also_rated : path or table, optional
+        Pairs that are known to have been rated, the rating unknown.
     settings : PredictSettings
         What to predict.
     input_settings : InputSettings
@@ -99,7 +109,7 @@ def predict(
     MismatchError
         If history or pairs do not go with the model, or nothing in them is known to it.
     """
-    path = check_target(output, [model, history, pairs])
+    path = check_target(output, [model, history, pairs, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = _all_items(model, ratings) if pairs is None else _asked(model, pairs, ratings, input_settings)
@@ -112,7 +122,8 @@ def predict(
     n_own = int(np.count_nonzero(own != NOT_OWN))
     if n_own:
         progress.info(f"{n_own:,} pairs stand in the history: each is predicted from the rest of it")
-    predictor = Predictor(model, histories, exact=settings.exact())
+    unrated = read_also_rated(model, also_rated, histories, input_settings, progress)
+    predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
     probability = np.empty((len(user), len(model.levels)), np.float32)
     source = np.empty(len(user), np.uint8)
     with progress.step("predicting", len(user)) as step:

@@ -21,7 +21,14 @@ from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import fingerprint
-from rbmcli.pipeline.asking import HistoryInput, Model, open_model, read_history, with_model_ids
+from rbmcli.pipeline.asking import (
+    HistoryInput,
+    Model,
+    open_model,
+    read_also_rated,
+    read_history,
+    with_model_ids,
+)
 from rbmcli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -63,6 +70,7 @@ def recommend(
     users: Source | None = None,
     output: str | os.PathLike[str] | None = None,
     *,
+    also_rated: Source | None = None,
     settings: RecommendSettings = RecommendSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
@@ -79,6 +87,8 @@ def recommend(
         Users to recommend to, one a row in a column of users; without it all of the history.
     output : path, optional
         Recommendations file to write.
+    also_rated : path or table, optional
+        Pairs that are known to have been rated, the rating unknown.
     settings : RecommendSettings
         How many, and ranked by what.
     input_settings : InputSettings
@@ -95,7 +105,7 @@ def recommend(
     MismatchError
         If they do not go with the model, or the model knows none of the items.
     """
-    path = check_target(output, [model, history, users])
+    path = check_target(output, [model, history, users, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = ratings.table.column("user")
@@ -112,7 +122,9 @@ def recommend(
     silent = int(np.count_nonzero(histories.count.sum(axis=1) == 0))
     if silent:
         progress.warn(f"{silent:,} of {len(index):,} users have no history: they get what suits everybody")
-    parts = _ranked(model, histories, settings, progress)
+    unrated = read_also_rated(model, also_rated, histories, input_settings, progress)
+    predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
+    parts = _ranked(predictor, settings, progress)
     table = pa.table(
         {
             "user": index.values.take(pa.array(parts[0])),
@@ -140,11 +152,11 @@ def _metadata(model: Rbm, ratings: HistoryInput, settings: RecommendSettings) ->
 
 
 def _ranked(
-    model: Rbm, histories: Histories, settings: RecommendSettings, progress: Progress
+    predictor: Predictor, settings: RecommendSettings, progress: Progress
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return user, rank, item and score of every recommendation, by user and rank."""
+    model, histories = predictor.model, predictor.histories
     items = np.flatnonzero(model.item_ratings >= settings.min_support).astype(np.int32)
-    predictor = Predictor(model, histories, exact=settings.exact())
     n_users = len(histories.users)
     columns: list[tuple[np.ndarray, ...]] = []
     with progress.step("recommending", n_users) as step:

@@ -14,7 +14,7 @@ from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSe
 from rbmcli.data.duplicates import resolve_duplicates
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import align_ids
-from rbmcli.data.intake import RatingsTable, Source, check_same_run, read_ratings
+from rbmcli.data.intake import RatingsTable, Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import split_random
@@ -55,6 +55,7 @@ def train(
     output: str | os.PathLike[str] | None = None,
     *,
     valid: Source | None = None,
+    also_rated: Source | None = None,
     settings: TrainSettings = TrainSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
@@ -71,6 +72,8 @@ def train(
     valid : path or table, optional
         Ratings to choose the best epoch by. Without them a share of `ratings` is held out, or
         nothing with ``settings.validation == "none"``.
+    also_rated : path or table, optional
+        Pairs that are known to have been rated, the rating unknown; they enter the hidden units.
     settings : TrainSettings
         The model and its training.
     input_settings : InputSettings
@@ -95,8 +98,52 @@ def train(
     DivergenceError
         If training leaves the finite numbers; then no model is written.
     """
+    path = check_target(output, [ratings, valid, also_rated])
+    given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+    model = train_rbm(given.ratings, given.held_out, given.levels, given.settings, progress)
+    model.record["data_fingerprint"] = given.fingerprint
+    return _result(model, path, progress)
+
+
+@dataclass(frozen=True)
+class TrainingInput:
+    """What training starts from.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Columns `user`, `item` and `rating`: the ratings, and after them those given for validation.
+    ratings : LevelledRatings
+        The same on levels.
+    held_out : ndarray of bool
+        Which of them serve as validation.
+    levels : Levels
+        The scale.
+    settings : TrainSettings
+        The settings, which say now what the validation is.
+    fingerprint : str
+        That of the ratings without those given for validation.
+    """
+
+    table: pa.Table
+    ratings: LevelledRatings
+    held_out: np.ndarray
+    levels: Levels
+    settings: TrainSettings
+    fingerprint: str
+
+
+def read_training(
+    ratings: Source,
+    valid: Source | None,
+    also_rated: Source | None,
+    settings: TrainSettings,
+    input_settings: InputSettings,
+    level_settings: LevelSettings,
+    progress: Progress,
+) -> TrainingInput:
+    """Read and check what `train` is given, put it on levels, and hold a part out; raises as `train`."""
     settings = _with_validation(settings, valid is not None)
-    path = check_target(output, [ratings, valid])
     read = read_ratings(ratings, input_settings, progress)
     tables, names = [read.table.select(_COLUMNS)], [read.where]
     if valid is not None:
@@ -118,11 +165,11 @@ def train(
         f"{levels.describe()}"
     )
     # What is on no level by now is meant to count as the nearest one.
-    model = train_rbm(
-        LevelledRatings(codes, levels.nearest(values), values), held_out, levels, settings, progress
+    levelled = LevelledRatings(
+        codes, levels.nearest(values), values, _also_rated(also_rated, codes, input_settings, progress)
     )
-    model.record["data_fingerprint"] = ratings_fingerprint(read.table, levels)
-    return _result(model, path, progress)
+    fingerprint = ratings_fingerprint(read.table, levels)
+    return TrainingInput(table, levelled, held_out, levels, settings, fingerprint)
 
 
 _COLUMNS = ["user", "item", "rating"]
@@ -183,6 +230,24 @@ def _scale_of(read: RatingsTable, tables: list[pa.Table], level_settings: LevelS
         return named
     values = pa.chunked_array([chunk for table in tables for chunk in table.column("rating").chunks])
     return choose_levels(values.to_numpy(), level_settings, read.where)
+
+
+def _also_rated(
+    pairs: Source | None, codes: PairCodes, input_settings: InputSettings, progress: Progress
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the pairs of unknown rating as positions among the users and items that are trained on."""
+    if pairs is None:
+        return None
+    read = read_pairs(pairs, input_settings)
+    user, item = (
+        index.lookup(align_ids(read.table.column(name), index.type, name, read.where))
+        for name, index in (("user", codes.users), ("item", codes.items))
+    )
+    known = int(np.count_nonzero((user >= 0) & (item >= 0)))
+    progress.info(
+        f"{read.where}: {known:,} of {len(user):,} pairs are of users and items that are trained on"
+    )
+    return user, item
 
 
 def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress: Progress) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -12,11 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rbmcli.cli import train
 from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
 from rbmcli.cli.threads import use_threads
-from rbmcli.config import InputSettings, LevelSettings
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Validating
+from rbmcli.config import InputSettings, LevelSettings, TrainSettings
 from rbmcli.errors import UsageError
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -27,6 +30,20 @@ VALUED = [["--threads", "2"], ["--threads=2"], ["--progress", "never"], ["--log-
 def test_the_defaults_of_the_options_are_those_of_the_settings() -> None:
     assert Reading().settings() == InputSettings()
     assert Scale().settings() == LevelSettings()
+
+
+def test_every_setting_of_training_has_an_option_with_its_default() -> None:
+    groups = [vars(group()) for group in (Machine, Learning, Divergence, Discriminative)]
+    validating = vars(Validating())
+    options = {name: value for group in groups for name, value in group.items()}
+    options |= {name: validating[name] for name in ("holdout", "refit")}
+    # Of the two commands that train, only one has presets.
+    options["preset"] = inspect.signature(train.command).parameters["preset"].default
+    settings = vars(TrainSettings())
+
+    # Preset and seed stand in the commands themselves; --valid and --no-valid say what the validation is.
+    elsewhere = {"preset", "seed", "validation"}
+    assert options == {name: value for name, value in settings.items() if name not in elsewhere}
 
 
 def test_levels_are_numbers_separated_by_commas() -> None:

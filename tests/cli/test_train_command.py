@@ -13,6 +13,7 @@ import pytest
 
 import rbmcli
 from rbmcli.cli.main import main
+from rbmcli.config import ResolvedSettings
 from tests.small_ratings import ratings, shuffled
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -71,36 +72,56 @@ def test_json_is_one_object_with_the_figures_of_the_best_epoch(capsys: pytest.Ca
 
 def test_every_option_reaches_the_settings() -> None:
     options = (
-        "--by item --hidden 7 --no-conditional --no-row-bias --row-bias-strength 3 --prior-strength 4 "
-        "--inference exact --epochs 2 --patience 9 --batch-size 11 --learning-rate 0.01 --rate-decay 0.2 "
-        "--momentum 0.5 --weight-decay 0.03 --cd-steps 1,2@2 --reconstruction sampled --holdout 0.2 "
-        "--refit --seed 9"
+        "--preset accurate --by item --hidden 7 --hidden-units gaussian --factors 2 --level-functions 3 "
+        "--no-conditional --no-row-bias --row-bias-strength 3 --prior-strength 4 --tilt-penalty 2.5 "
+        "--inference exact --objective divergence --fine-tune --epochs 2 --patience 9 --batch-size 11 "
+        "--average 4 --learning-rate 0.01 --rate-decay 0.2 --momentum 0.5,0.8@2 --weight-decay 0.03 "
+        "--cd-steps 1,2@2 --reconstruction sampled --persistent --keep 0.6 --squared-share 0.1 "
+        "--network-rate 0.002 --network-rate-decay 0.4 --penalty 1.5 --holdout 0.2 --no-refit --seed 9"
     )
 
     assert train(*options.split(), "-q") == 0
 
-    assert rbmcli.load_model("m.parquet").settings == rbmcli.TrainSettings(
+    settings = rbmcli.load_model("m.parquet").settings
+    assert settings == ResolvedSettings(
+        preset="accurate",
         by="item",
         hidden=7,
+        hidden_units="gaussian",
+        factors=2,
+        level_functions=3,
         conditional=False,
         row_bias=False,
         row_bias_strength=3,
         prior_strength=4,
+        tilt_penalty=2.5,
         inference="exact",
+        objective="divergence",
+        fine_tune=True,
         epochs=2,
         patience=9,
         batch_size=11,
+        average=4,
         learning_rate=0.01,
         rate_decay=0.2,
-        momentum=0.5,
+        momentum="0.5,0.8@2",
         weight_decay=0.03,
         cd_steps="1,2@2",
         reconstruction="sampled",
+        persistent=True,
+        keep=0.6,
+        squared_share=0.1,
+        network_rate=0.002,
+        network_rate_decay=0.4,
+        penalty=1.5,
         validation="holdout",
         holdout=0.2,
-        refit=True,
+        refit=False,
         seed=9,
     )
+    # None of them is what it would be without its option.
+    plain = vars(rbmcli.TrainSettings())
+    assert [name for name, value in vars(settings).items() if value == plain[name]] == ["validation"]
 
 
 def test_options_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +138,8 @@ def test_options_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) 
 def test_the_defaults_of_the_command_are_those_of_the_settings() -> None:
     assert main(["train", "r.parquet", "-o", "m.parquet", "-q"]) == 0
 
-    assert rbmcli.load_model("m.parquet").settings == rbmcli.TrainSettings()
+    expected = rbmcli.train(ratings(), settings=rbmcli.TrainSettings()).model.settings
+    assert rbmcli.load_model("m.parquet").settings == expected
 
 
 def test_without_validation_the_epochs_asked_for_are_run() -> None:
@@ -139,6 +161,20 @@ def test_without_validation_the_epochs_asked_for_are_run() -> None:
         (["--hidden", "0"], 2, "--hidden 0 is outside"),
         (["--by", "shop"], 2, "--by"),
         (["--cd-steps", "none"], 2, "--cd-steps"),
+        (["--cd-steps", "1,3"], 2, "--cd-steps '1,3'"),
+        (["--cd-steps", "1,2.5@3"], 2, "expected whole numbers"),
+        (["--cd-steps", "1,3@9,5@4"], 2, "'5@4' does not begin after the part before it"),
+        (["--momentum", "much"], 2, "--momentum 'much' is no schedule"),
+        (["--momentum", "0.5,1@3"], 2, "--momentum '0.5,1@3' is no schedule"),
+        (["--hidden-units", "many"], 2, "--hidden-units"),
+        (["--factors", "-1"], 2, "--factors -1 is outside"),
+        (["--level-functions", "5"], 2, "--level-functions 5: expected at most 4"),
+        (["--objective", "likelihood"], 2, "--objective"),
+        (["--preset", "best"], 2, "--preset"),
+        (["--average", "0"], 2, "--average 0 is outside"),
+        (["--keep", "1"], 2, "--keep 1.0 is outside"),
+        (["--also-rated", "missing.csv"], 3, "missing.csv: no such file"),
+        (["--also-rated", "r.csv", "-o", "r.csv"], 2, "is an input"),
         (["--levels", "1;2"], 2, "--levels"),
         (["--levels", "1,2", "--bins", "2"], 2, "exclude each other"),
         (["--levels", "1,2"], 3, "is on no level"),
@@ -159,11 +195,22 @@ def test_a_mistake_ends_with_its_code_and_leaves_the_old_model(
     assert Path("m.parquet").read_bytes() == b"the old one"
 
 
-def test_a_learning_rate_far_too_large_ends_with_1_and_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
-    code = train("--learning-rate", "1000", "--weight-decay", "10", "--momentum", "0.99", "--epochs", "40")
+@pytest.mark.parametrize("by", ["user", "item"])
+@pytest.mark.parametrize(
+    "form", [[], ["--hidden-units", "gaussian"], ["--factors", "3"], ["--fine-tune", "--persistent"]]
+)
+def test_a_learning_rate_far_too_large_ends_with_1_and_a_hint(
+    by: str, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = "--objective divergence --learning-rate 1000 --weight-decay 10 --momentum 0.99 --epochs 40"
 
+    code = train(*options.split(), *form, "--by", by)
+
+    told = capsys.readouterr().err
     assert code == 1
-    assert "left the finite numbers" in capsys.readouterr().err
+    assert "left the finite numbers" in told
+    assert "hint: choose a --learning-rate below 1000" in told
+    assert "Traceback" not in told
     assert not Path("m.parquet").exists()
 
 

@@ -1,63 +1,137 @@
-"""Random problems for the kernels, and the same problems put to the oracle."""
+"""Random problems for the kernels, as they take them and as the oracle does."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.arrays import Parameters, Scratch
-from rbmcli.kernels.divergence import contrastive_divergence
-from rbmcli.models.plan import CHUNKS, plan_batch
+from rbmcli.kernels.arrays import UNKNOWN, Batch, Form, Parameters
+from rbmcli.models.form import level_basis
+from rbmcli.models.plan import plan_batch
 from tests import reference
-from tests.reference import Chain, Model, UpdateRule
+from tests.reference import Model
+from tests.reference_training import Rows
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A form without its sizes; `functions` is S, 0 for weights of their own for every level."""
+
+    conditional: bool = True
+    gaussian: bool = False
+    factors: int = 0
+    functions: int = 0
+
+    def form(self, levels: int, hidden: int) -> Form:
+        """Return the form for K levels, one apart, and F hidden units."""
+        return Form(
+            hidden=hidden,
+            factors=self.factors,
+            gaussian=self.gaussian,
+            conditional=self.conditional,
+            shared=self.functions > 0,
+            basis=level_basis(np.arange(1.0, levels + 1.0), self.functions),
+        )
+
+
+PLAIN = Kind()
+KINDS = {
+    "plain": PLAIN,
+    "no D": Kind(conditional=False),
+    "gaussian": Kind(gaussian=True),
+    "factored": Kind(factors=3),
+    "shared, S=1": Kind(functions=1),
+    "shared, S=2": Kind(functions=2),
+    "factored and shared": Kind(factors=3, functions=2),
+    "gaussian and factored": Kind(gaussian=True, factors=10),
+    "all at once": Kind(conditional=False, gaussian=True, factors=2, functions=1),
+}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a random problem; `density` is the share of the columns that a row has rated."""
+    """Sizes of a random problem.
+
+    Of the columns a row has rated a share of `density`, and a share of `unknown` of the others is known to
+    have been rated besides.
+    """
 
     rows: int
     columns: int
     levels: int
     hidden: int
     density: float = 0.5
+    unknown: float = 0.0
+    kind: Kind = PLAIN
+
+    @property
+    def form(self) -> Form:
+        """The form of the machine."""
+        return self.kind.form(self.levels, self.hidden)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Everything that one mini-batch of contrastive divergence starts from.
+    """Everything that one mini-batch starts from.
 
     Attributes
     ----------
     ratings : CompressedRows
         Training ratings.
+    also_rated : CompressedRows
+        Pairs that are known to have been rated besides.
     batch_rows : ndarray of int32
         The rows of the mini-batch, in its order.
-    hidden : int
-        F.
-    parameters, velocity : Parameters
-        Where the update starts.
+    form : Form
+        What kind of machine it is.
+    parameters, velocity, square : Parameters
+        Where the update starts; Adam takes the velocity for the mean of its gradients.
     row_bias : ndarray of float32, shape (R, K)
         b_u^k of every training row.
+    column_prior : ndarray of float32, shape (N, K)
+        p_i^k of every column.
+    times : ndarray of int64, shape (N + 1,)
+        How often Adam has moved each column, and last what all rows share.
     """
 
     ratings: CompressedRows
+    also_rated: CompressedRows
     batch_rows: np.ndarray
-    hidden: int
+    form: Form
     parameters: Parameters
     velocity: Parameters
+    square: Parameters
     row_bias: np.ndarray
+    column_prior: np.ndarray
+    times: np.ndarray
 
+    @cached_property
+    def batch(self) -> Batch:
+        """The mini-batch, as kernels take it."""
+        return plan_batch(self.ratings, self.batch_rows, self.also_rated)
 
-@dataclass(frozen=True)
-class Outcome:
-    """Parameters and velocity after a mini-batch, and its loss."""
+    @cached_property
+    def rows(self) -> Rows:
+        """The mini-batch, as the oracle takes it."""
+        levels = self.row_bias.shape[1]
+        visible = reference.one_hot(self.ratings, levels)
+        besides = np.zeros(visible.shape[:2])
+        besides[self.also_rated.row_of_each(), self.also_rated.column] = 1.0
+        rows = self.batch_rows
+        return Rows(rows, visible[rows], visible[rows].sum(axis=2) + besides[rows])
 
-    parameters: Parameters
-    velocity: Parameters
-    loss: float
+    @property
+    def bias(self) -> np.ndarray:
+        """b_u^k of the rows of the mini-batch, float64 (B, K)."""
+        return self.row_bias[self.batch_rows].astype(np.float64)
+
+    @property
+    def model(self) -> Model:
+        """The parameters, as the oracle takes them."""
+        return Model.of(self.parameters, self.form)
 
 
 def random_ratings(shape: Shape, generator: np.random.Generator) -> CompressedRows:
@@ -67,13 +141,28 @@ def random_ratings(shape: Shape, generator: np.random.Generator) -> CompressedRo
     return CompressedRows.build(row, column, level, (shape.rows, shape.columns))
 
 
+def random_besides(ratings: CompressedRows, share: float, generator: np.random.Generator) -> CompressedRows:
+    """Return a share of the pairs that are not in `ratings`, of unknown level."""
+    free = np.ones((len(ratings), ratings.columns), bool)
+    free[ratings.row_of_each(), ratings.column] = False
+    row, column = np.nonzero(free & (generator.random(free.shape) < share))
+    return CompressedRows.build(row, column, np.full(len(row), UNKNOWN), free.shape)
+
+
 def random_parameters(shape: Shape, generator: np.random.Generator, scale: float = 0.5) -> Parameters:
-    """Return normal parameters of standard deviation `scale`, zero in the padding."""
-    parameters = Parameters.zeros(shape.columns, shape.levels, shape.hidden)
-    for array in (parameters.weights, parameters.conditional, parameters.hidden_bias):
-        used = array[..., : shape.hidden]
-        used[:] = scale * generator.standard_normal(used.shape)
-    parameters.visible_bias[:] = scale * generator.standard_normal(parameters.visible_bias.shape)
+    """Return normal parameters of standard deviation `scale`, zero in the padding and where there is no D."""
+    form = shape.form
+    parameters = Parameters.zeros(shape.columns, shape.levels, form)
+    used = [
+        parameters.weights[:, :, : form.factors or form.hidden],
+        parameters.visible_bias,
+        parameters.hidden_bias[: form.hidden],
+        parameters.factors[: form.factors, : form.hidden],
+    ]
+    if form.conditional:
+        used.append(parameters.conditional[:, : form.hidden])
+    for array in used:
+        array[:] = scale * generator.standard_normal(array.shape)
     return parameters
 
 
@@ -82,43 +171,34 @@ def random_problem(shape: Shape, seed: int, share_of_rows: float = 1.0) -> Probl
     generator = np.random.default_rng(seed)
     ratings = random_ratings(shape, generator)
     batch_rows = generator.permutation(shape.rows)[: max(1, round(share_of_rows * shape.rows))]
+    squares = random_parameters(shape, generator, scale=0.1)
     return Problem(
         ratings,
+        random_besides(ratings, shape.unknown, generator),
         batch_rows.astype(np.int32),
-        shape.hidden,
+        shape.form,
         random_parameters(shape, generator),
         random_parameters(shape, generator, scale=0.01),
+        Parameters(*(array**2 for array in squares)),
         (0.5 * generator.standard_normal((shape.rows, shape.levels))).astype(np.float32),
+        generator.dirichlet(np.full(shape.levels, 2.0), shape.columns).astype(np.float32),
+        generator.integers(3, 30, shape.columns + 1).astype(np.int64),
     )
 
 
-def run_kernel(problem: Problem, chain: Chain, rule: UpdateRule) -> Outcome:
-    """Return what the kernel makes of a problem, whose own arrays stay as they are."""
-    batch = plan_batch(problem.ratings, problem.batch_rows)
-    parameters, velocity = problem.parameters.copy(), problem.velocity.copy()
-    levels = problem.row_bias.shape[1]
-    loss = contrastive_divergence(
-        batch,
-        parameters,
-        velocity,
-        problem.row_bias,
-        Scratch.sized(len(batch.rows), len(batch.column), levels, problem.hidden, CHUNKS),
-        problem.hidden,
-        chain.steps,
-        chain.sampled,
-        np.uint64(chain.key),
-        (np.float32(rule.rate), np.float32(rule.momentum), np.float32(rule.decay), rule.conditional),
+def with_repeated_rows(problem: Problem, copies: int) -> Problem:
+    """Return a problem with copies of each row, in one mini-batch, each of which draws numbers of its own."""
+    rows = len(problem.ratings)
+
+    def repeated(ratings: CompressedRows) -> CompressedRows:
+        row = np.concatenate([ratings.row_of_each() + rows * copy for copy in range(copies)])
+        columns = (np.tile(ratings.column, copies), np.tile(ratings.level, copies))
+        return CompressedRows.build(row, *columns, (rows * copies, ratings.columns))
+
+    return replace(
+        problem,
+        ratings=repeated(problem.ratings),
+        also_rated=repeated(problem.also_rated),
+        batch_rows=np.arange(rows * copies, dtype=np.int32),
+        row_bias=np.tile(problem.row_bias, (copies, 1)),
     )
-    return Outcome(parameters, velocity, float(loss))
-
-
-def ask_oracle(problem: Problem, chain: Chain, rule: UpdateRule) -> tuple[Model, Model, float]:
-    """Return the parameters, the velocity and the loss that the oracle arrives at."""
-    rows = problem.batch_rows
-    visible = reference.one_hot(problem.ratings, problem.row_bias.shape[1])[rows]
-    model = Model.of(problem.parameters, problem.hidden)
-    velocity = Model.of(problem.velocity, problem.hidden)
-    bias = problem.row_bias[rows].astype(np.float64)
-    gradient, loss = reference.contrastive_gradient(model, visible, bias, rows, chain)
-    after, speed = reference.updated(model, velocity, gradient, visible.sum(axis=2), rule)
-    return after, speed, loss

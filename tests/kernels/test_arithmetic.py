@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbmcli.kernels.arithmetic import derive, exponential, sigmoid, uniform
+from rbmcli.kernels.arithmetic import derive, exponential, normal, sigmoid, uniform
 from tests import reference
 
 KEYS = st.integers(0, 2**64 - 1)
@@ -73,9 +73,10 @@ def test_derive_gives_the_published_outputs_of_splitmix64():
 
 @settings(deadline=None)
 @given(key=KEYS, counter=COUNTERS)
-def test_random_numbers_are_those_of_the_oracle_to_the_bit(key, counter):
+def test_random_numbers_are_those_of_the_oracle(key, counter):
     assert int(derive(np.uint64(key), counter)) == reference.derive(key, counter)
     assert float(uniform(np.uint64(key), counter)) == reference.uniform(key, counter)
+    assert float(normal(np.uint64(key), counter)) == pytest.approx(reference.normal(key, counter), abs=1e-6)
 
 
 def test_streams_of_neighbouring_keys_and_counters_are_all_distinct():
@@ -107,3 +108,25 @@ def test_consecutive_numbers_and_neighbouring_streams_are_uncorrelated():
     # The standard error of a correlation of independent numbers is 1 / sqrt(n).
     assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 4 / math.sqrt(5_000)
     assert abs(np.corrcoef(numbers, neighbour)[0, 1]) < 4 / math.sqrt(5_000)
+
+
+def test_normal_numbers_have_the_moments_and_the_tails_of_their_distribution():
+    count = 20_000
+    numbers = np.array([normal(np.uint64(8), counter) for counter in range(count)], np.float64)
+
+    # Of x, x^2 and x^4 the standard errors are 1, sqrt(2) and sqrt(96) over sqrt(n).
+    assert numbers.mean() == pytest.approx(0, abs=4 / math.sqrt(count))
+    assert (numbers**2).mean() == pytest.approx(1, abs=4 * math.sqrt(2 / count))
+    assert (numbers**4).mean() == pytest.approx(3, abs=4 * math.sqrt(96 / count))
+    for bound in (0.5, 1.0, 2.0):
+        share = math.erfc(bound / math.sqrt(2))
+        error = math.sqrt(share * (1 - share) / count)
+        assert np.mean(np.abs(numbers) > bound) == pytest.approx(share, abs=4 * error)
+    assert np.abs(numbers).max() > 3.5
+
+
+def test_neighbouring_normal_numbers_are_uncorrelated():
+    numbers = np.array([normal(np.uint64(9), counter) for counter in range(5_000)], np.float64)
+
+    assert abs(np.corrcoef(numbers[:-1], numbers[1:])[0, 1]) < 4 / math.sqrt(5_000)
+    assert abs(np.corrcoef(numbers[:-1] ** 2, numbers[1:] ** 2)[0, 1]) < 4 / math.sqrt(5_000)

@@ -8,10 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from rbmcli.kernels.groups import add_expected_group, choose_level, group_logits, softmax_block
+from rbmcli.kernels import groups
 from tests import reference
+from tests.kernels.cases import KINDS, PLAIN
+from tests.kernels.runs import callable_from_python
+
+add_conditional = callable_from_python(groups.add_conditional)
+add_groups = callable_from_python(groups.add_groups)
+add_expected_group = callable_from_python(groups.add_expected_group)
+project_level = callable_from_python(groups.project_level)
+group_products = callable_from_python(groups.group_products)
+spread_over_levels = callable_from_python(groups.spread_over_levels)
+softmax_block = callable_from_python(groups.softmax_block)
+choose_level = callable_from_python(groups.choose_level)
 
 LARGEST_BELOW_ONE = np.float32(1 - 2**-24)
+NAN = np.float32(np.nan)
+
+
+def normal(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return normal numbers in float32."""
+    return generator.standard_normal(shape).astype(np.float32)
 
 
 def column(*probabilities: float) -> np.ndarray:
@@ -19,31 +36,77 @@ def column(*probabilities: float) -> np.ndarray:
     return np.array(probabilities, np.float32)[:, None]
 
 
-@pytest.mark.parametrize("levels", range(1, 13))
-def test_logits_are_weights_times_hidden_states(levels):
-    generator = np.random.default_rng(levels)
-    weights = generator.standard_normal((3, levels, 16)).astype(np.float32)
-    hidden = generator.random((2, 16)).astype(np.float32)
-    logits = np.full((levels, 4), np.nan, np.float32)
+@pytest.mark.parametrize("functions", range(1, 13))
+def test_products_of_two_rows_are_weights_times_their_features(functions):
+    generator = np.random.default_rng(functions)
+    weights, features = normal(generator, 3, functions, 16), normal(generator, 4, 16)
+    products = np.full((functions, 6), NAN)
 
-    group_logits(weights, 2, hidden, 1, logits, 3)
+    group_products(weights, 2, features, 3, 1, products, 3)
 
-    np.testing.assert_allclose(logits[:, 3], weights[2].astype(np.float64) @ hidden[1], atol=5e-6)
-    assert np.isnan(logits[:, :3]).all()
+    expected = weights[2].astype(np.float64) @ features[[3, 1]].T
+    np.testing.assert_allclose(products[:, 3:5], expected, atol=5e-6)
+    assert np.isnan(products[:, [0, 1, 2, 5]]).all()
 
 
-@pytest.mark.parametrize("levels", range(1, 13))
-def test_an_expected_group_adds_its_weights_by_their_probabilities(levels):
-    generator = np.random.default_rng(levels)
-    weights = generator.standard_normal((3, levels, 8)).astype(np.float32)
-    share = generator.dirichlet(np.ones(levels), 4).astype(np.float32)
-    before = generator.standard_normal((2, 8)).astype(np.float32)
-    activation = before.copy()
+@pytest.mark.parametrize("ratings", range(10))
+def test_the_conditional_terms_of_any_number_of_ratings_are_added(ratings):
+    generator = np.random.default_rng(ratings)
+    conditional, before = normal(generator, 20, 8), normal(generator, 2, 8)
+    rated = generator.permutation(20).astype(np.int32)
+    total = before.copy()
 
-    add_expected_group(weights, 1, share, 3, activation, 0)
+    add_conditional(conditional, rated, 1, 1 + ratings, total, 1)
 
-    np.testing.assert_allclose(activation[0], before[0] + share[3] @ weights[1].astype(np.float64), atol=5e-6)
-    np.testing.assert_array_equal(activation[1], before[1])
+    expected = before[1] + conditional[rated[1 : 1 + ratings]].sum(axis=0, dtype=np.float64)
+    np.testing.assert_allclose(total[1], expected, atol=5e-6)
+    np.testing.assert_array_equal(total[0], before[0])
+
+
+@pytest.mark.parametrize("kind", [PLAIN, KINDS["shared, S=1"], KINDS["shared, S=2"]])
+@pytest.mark.parametrize("ratings", range(10))
+def test_the_groups_of_any_number_of_ratings_are_added(ratings, kind):
+    generator, form = np.random.default_rng(ratings), kind.form(5, 8)
+    weights, before = normal(generator, 20, form.basis.shape[1], 8), normal(generator, 2, 8)
+    rated, level = generator.permutation(20).astype(np.int32), generator.integers(5, size=20).astype(np.uint8)
+    total = before.copy()
+
+    add_groups(weights, form, rated, level, 1, 1 + ratings, total, 1)
+
+    full = np.einsum("ks,isc->ikc", form.basis, weights)
+    chosen = full[rated[1 : 1 + ratings], level[1 : 1 + ratings]]
+    np.testing.assert_allclose(total[1], before[1] + chosen.sum(axis=0, dtype=np.float64), atol=5e-6)
+    np.testing.assert_array_equal(total[0], before[0])
+
+
+@pytest.mark.parametrize("functions", range(1, 13))
+def test_an_expected_group_adds_its_weights_by_their_coefficients(functions):
+    generator = np.random.default_rng(functions)
+    weights, share, before = (
+        normal(generator, *shape) for shape in ((3, functions, 8), (4, functions), (2, 8))
+    )
+    total = before.copy()
+
+    add_expected_group(weights, 1, share, 3, total, 0)
+
+    np.testing.assert_allclose(total[0], before[0] + share[3] @ weights[1].astype(np.float64), atol=5e-6)
+    np.testing.assert_array_equal(total[1], before[1])
+
+
+@pytest.mark.parametrize("levels", [3, 5, 7])
+@pytest.mark.parametrize("kind", [KINDS["shared, S=1"], KINDS["shared, S=2"]])
+def test_levels_and_functions_of_them_are_brought_into_each_other_by_the_basis(kind, levels):
+    generator, form = np.random.default_rng(levels), kind.form(levels, 8)
+    functions = form.basis.shape[1]
+    share, products = normal(generator, 3, levels), normal(generator, functions, 6)
+    projected, logits = np.full((1, functions), NAN), np.full((levels, 6), NAN)
+
+    project_level(form, share, 2, projected)
+    spread_over_levels(form, products, logits, 4)
+
+    np.testing.assert_allclose(projected[0], share[2] @ form.basis, atol=2e-6)
+    np.testing.assert_allclose(logits[:, :4], form.basis @ products[:, :4], atol=2e-6)
+    assert np.isnan(logits[:, 4:]).all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -57,7 +120,7 @@ def test_an_expected_group_adds_its_weights_by_their_probabilities(levels):
 def test_a_softmax_of_any_finite_logits_sums_to_one_and_keeps_their_order(logits):
     probability = logits.copy()
 
-    softmax_block(probability, logits.shape[1])
+    softmax_block(probability, np.empty((2, 12), np.float32), logits.shape[1])
 
     np.testing.assert_allclose(probability.sum(axis=0), 1.0, atol=5e-6)
     assert (probability >= 0).all()
@@ -77,7 +140,7 @@ def test_a_softmax_of_any_finite_logits_sums_to_one_and_keeps_their_order(logits
 def test_a_softmax_agrees_with_the_oracle(logits):
     probability = logits.copy()
 
-    softmax_block(probability, logits.shape[1])
+    softmax_block(probability, np.empty((2, 12), np.float32), logits.shape[1])
 
     np.testing.assert_allclose(probability.T, reference.softmax(logits.T.astype(np.float64)), atol=2e-6)
 
@@ -85,7 +148,7 @@ def test_a_softmax_agrees_with_the_oracle(logits):
 def test_a_softmax_leaves_places_beyond_its_count_alone():
     logits = np.full((3, 4), 7.0, np.float32)
 
-    softmax_block(logits, 2)
+    softmax_block(logits, np.empty((2, 4), np.float32), 2)
 
     assert (logits[:, 2:] == 7.0).all()
     assert (logits[:, :2] != 7.0).all()

@@ -1,8 +1,9 @@
-"""Row states, row bias and scores against the oracle and against enumeration."""
+"""Row states and scores against the oracle and against enumeration."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -10,32 +11,39 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.arrays import Form, Parameters
+from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import (
     NOT_OWN,
     Asked,
     RowStates,
+    activate_also_rated,
     activate_rows,
     empty_states,
-    row_biases,
     score_pairs,
 )
 from tests import reference
-from tests.kernels.cases import Shape, random_parameters, random_ratings
-from tests.kernels.enumeration import level_given_others
+from tests.kernels.cases import KINDS, Kind, Shape, random_besides, random_parameters, random_ratings
+from tests.kernels.enumeration import Row, level_given_others
+from tests.kernels.runs import smoothing
 from tests.reference import Model
 
-STRENGTH = 10.0
-TOLERANCE = 2e-6
+TOLERANCE = 3e-6
+
+ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+Answer = Callable[[Model, Row, int], np.ndarray]
+
+EXACT_OR_NOT = pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
 
 
 @dataclass(frozen=True)
 class History:
-    """A model and rows to score with it."""
+    """A model, rows to score with it, and pairs that these are known to have rated besides."""
 
     ratings: CompressedRows
+    also_rated: CompressedRows
     parameters: Parameters
-    hidden: int
+    form: Form
     column_prior: np.ndarray
 
     @property
@@ -44,12 +52,19 @@ class History:
         return reference.one_hot(self.ratings, self.column_prior.shape[1])
 
     @property
+    def besides(self) -> np.ndarray:
+        """Which pairs are known to have been rated besides, float64 (R, N)."""
+        besides = np.zeros(self.visible.shape[:2])
+        besides[self.also_rated.row_of_each(), self.also_rated.column] = 1.0
+        return besides
+
+    @property
     def model(self) -> Model:
         """The model in float64."""
-        return Model.of(self.parameters, self.hidden)
+        return Model.of(self.parameters, self.form)
 
     def states(self) -> RowStates:
-        """Return what the kernel makes of the rows."""
+        """Return what the kernels make of the rows."""
         states = empty_states(len(self.ratings), self.parameters)
         activate_rows(
             self.ratings.start,
@@ -57,8 +72,10 @@ class History:
             self.ratings.level,
             self.parameters,
             self.column_prior,
+            self.form,
             states,
         )
+        activate_also_rated(self.also_rated.start, self.also_rated.column, self.parameters, states)
         return states
 
     def every_pair(self, *, leave_out: bool) -> Asked:
@@ -71,16 +88,17 @@ class History:
         asked = np.tile(np.arange(columns, dtype=np.int32), rows)
         return Asked(np.arange(rows + 1, dtype=np.int64) * columns, asked, own.ravel())
 
-    def scores(self, asked: Asked, *, exact: bool, strength: float = STRENGTH) -> np.ndarray:
-        """Return what the kernel answers, (pairs, K)."""
-        probability = np.full((len(asked.column), self.column_prior.shape[1]), np.nan, np.float32)
+    def scores(self, asked: Asked, *, exact: bool, how: Smoothing | None = None) -> np.ndarray:
+        """Return what the kernel answers, (pairs, K), with the row bias of `how`."""
+        levels = self.column_prior.shape[1]
+        probability = np.full((len(asked.column), levels), np.nan, np.float32)
         score_pairs(
             asked,
             self.states(),
             self.parameters,
             self.column_prior,
-            self.hidden,
-            strength,
+            self.form,
+            how or smoothing(levels),
             exact,
             probability,
         )
@@ -90,47 +108,65 @@ class History:
 def random_history(shape: Shape, seed: int, scale: float = 0.5) -> History:
     """Return random rows, some of them empty, and a random model."""
     generator = np.random.default_rng(seed)
+    ratings = random_ratings(shape, generator)
     return History(
-        random_ratings(shape, generator),
+        ratings,
+        random_besides(ratings, shape.unknown, generator),
         random_parameters(shape, generator, scale),
-        shape.hidden,
+        shape.form,
         generator.dirichlet(np.full(shape.levels, 2.0), shape.columns).astype(np.float32),
     )
 
 
-def expected_scores(history: History, answer, *, leave_out: bool, strength: float = STRENGTH) -> np.ndarray:
-    """Return what `answer(model, row, column, bias)` says of every pair.
+def mean_field(model: Model, row: Row, column: int) -> np.ndarray:
+    """Return the oracle's answer in mean field."""
+    return reference.mean_field_score(model, row.visible, column, row.bias, row.rated)
+
+
+def exactly(model: Model, row: Row, column: int) -> np.ndarray:
+    """Return the oracle's exact answer."""
+    return reference.exact_score(model, row.visible, column, row.bias, row.rated)
+
+
+def expected_scores(
+    history: History, answer: Answer, *, leave_out: bool, how: Smoothing | None = None
+) -> np.ndarray:
+    """Return what `answer(model, row, column)` says of every pair.
 
     A pair to leave out is taken out of its row before anything is computed: nothing is subtracted.
     """
-    scores = []
-    for row in history.visible:
-        for column in range(len(row)):
-            kept = row.copy()
+    scores, model, prior = [], history.model, history.column_prior.astype(np.float64)
+    how = how or smoothing(prior.shape[1])
+    for visible, besides in zip(history.visible, history.besides, strict=True):
+        for column in range(len(visible)):
+            kept = visible.copy()
             if leave_out:
                 kept[column] = 0.0
-            bias = reference.row_bias(kept[None], history.column_prior.astype(np.float64), strength)[0]
-            scores.append(answer(history.model, kept, column, bias))
+            bias = reference.row_bias(kept[None], prior, how)[0]
+            scores.append(answer(model, Row(kept, kept.sum(axis=1) + besides, bias), column))
     return np.array(scores)
 
 
-@pytest.mark.parametrize("levels", [2, 5, 11])
-def test_the_states_of_rows_agree_with_the_oracle(levels):
-    history = random_history(Shape(rows=6, columns=7, levels=levels, hidden=5), seed=levels)
-    rated = history.visible.sum(axis=2)
+@ALL_KINDS
+@pytest.mark.parametrize("levels", [3, 5, 11])
+def test_the_states_of_rows_agree_with_the_oracle(levels, kind):
+    shape = Shape(rows=6, columns=7, levels=levels, hidden=5, unknown=0.3, kind=kind)
+    history = random_history(shape, seed=levels)
+    known = history.visible.sum(axis=2)
 
     states = history.states()
 
-    np.testing.assert_allclose(
-        states.activation[:, :5], reference.activation(history.model, history.visible, rated), atol=TOLERANCE
-    )
+    expected = reference.activation(history.model, history.visible, known + history.besides)
+    np.testing.assert_allclose(states.activation[:, :5], expected, atol=TOLERANCE)
     np.testing.assert_array_equal(states.counts, history.visible.sum(axis=1))
-    np.testing.assert_allclose(states.base, rated @ history.column_prior, atol=TOLERANCE)
+    np.testing.assert_allclose(states.base, known @ history.column_prior, atol=TOLERANCE)
+    assert history.besides.any()
     assert not states.activation[:, 5:].any()
 
 
-def test_a_row_without_ratings_has_the_state_of_no_history():
-    history = random_history(Shape(rows=3, columns=4, levels=3, hidden=5, density=0.0), seed=1)
+@ALL_KINDS
+def test_a_row_without_ratings_has_the_state_of_no_history(kind):
+    history = random_history(Shape(rows=3, columns=4, levels=3, hidden=5, density=0.0, kind=kind), seed=1)
     nothing = empty_states(3, history.parameters)
 
     states = history.states()
@@ -139,67 +175,57 @@ def test_a_row_without_ratings_has_the_state_of_no_history():
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("strength", [0.01, 1.0, 10.0, 1000.0])
-def test_row_biases_agree_with_the_formula(strength):
-    history = random_history(Shape(rows=8, columns=9, levels=5, hidden=2, density=0.4), seed=2)
-    bias = np.full((8, 5), np.nan, np.float32)
-
-    row_biases(history.states(), strength, bias)
-
-    expected = reference.row_bias(history.visible, history.column_prior.astype(np.float64), strength)
-    np.testing.assert_allclose(bias, expected, atol=TOLERANCE)
-
-
-def test_rows_without_ratings_and_a_strength_of_zero_give_no_row_bias():
-    rated = random_history(Shape(rows=4, columns=5, levels=3, hidden=2), seed=3)
-    empty = random_history(Shape(rows=4, columns=5, levels=3, hidden=2, density=0.0), seed=3)
-    of_rated, of_empty = np.full((4, 3), np.nan, np.float32), np.full((4, 3), np.nan, np.float32)
-
-    row_biases(rated.states(), 0.0, of_rated)
-    row_biases(empty.states(), STRENGTH, of_empty)
-
-    assert not of_rated.any()
-    assert not of_empty.any()
-
-
-@pytest.mark.parametrize("leave_out", [True, False], ids=["leave-one-out", "keep-own"])
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
-@pytest.mark.parametrize("levels", [2, 5, 7, 11])
-def test_scores_agree_with_the_oracle(levels, exact, leave_out):
-    history = random_history(Shape(rows=5, columns=6, levels=levels, hidden=9), seed=levels)
-    answer = reference.exact_score if exact else reference.mean_field_score
+@ALL_KINDS
+@EXACT_OR_NOT
+@pytest.mark.parametrize(("levels", "leave_out"), [(3, True), (5, True), (7, False)])
+def test_scores_agree_with_the_oracle(levels, leave_out, exact, kind):
+    shape = Shape(rows=5, columns=6, levels=levels, hidden=9, unknown=0.3, kind=kind)
+    history = random_history(shape, seed=levels)
 
     scores = history.scores(history.every_pair(leave_out=leave_out), exact=exact)
 
-    np.testing.assert_allclose(
-        scores, expected_scores(history, answer, leave_out=leave_out), rtol=0, atol=TOLERANCE
-    )
+    expected = expected_scores(history, exactly if exact else mean_field, leave_out=leave_out)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("levels", [2, 10, 11])
+@EXACT_OR_NOT
+def test_scores_agree_with_the_oracle_at_any_number_of_levels(exact, levels):
+    history = random_history(Shape(rows=5, columns=6, levels=levels, hidden=9), seed=levels)
+
+    scores = history.scores(history.every_pair(leave_out=True), exact=exact)
+
+    expected = expected_scores(history, exactly if exact else mean_field, leave_out=True)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("kind", [KINDS["plain"], KINDS["gaussian"], KINDS["factored"]])
 @pytest.mark.parametrize("hidden", [1, 8, 63, 64, 65, 130])
-def test_exact_scores_agree_with_the_oracle_at_any_number_of_hidden_units(hidden):
-    history = random_history(Shape(rows=2, columns=3, levels=3, hidden=hidden), seed=hidden)
+def test_exact_scores_agree_with_the_oracle_at_any_number_of_hidden_units(hidden, kind):
+    history = random_history(Shape(rows=2, columns=3, levels=3, hidden=hidden, kind=kind), seed=hidden)
 
     scores = history.scores(history.every_pair(leave_out=True), exact=True)
 
-    expected = expected_scores(history, reference.exact_score, leave_out=True)
-    np.testing.assert_allclose(scores, expected, rtol=0, atol=2e-5)
+    expected = expected_scores(history, exactly, leave_out=True)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-5)
 
 
-@pytest.mark.parametrize("levels", [2, 3])
-@pytest.mark.parametrize("seed", range(4))
-def test_an_exact_score_is_the_conditional_probability_of_the_asked_visible(seed, levels):
-    history = random_history(Shape(rows=4, columns=4, levels=levels, hidden=3, density=0.7), seed, scale=1.0)
+@ALL_KINDS
+@pytest.mark.parametrize("seed", range(3))
+def test_an_exact_score_is_the_conditional_probability_of_the_asked_visible(seed, kind):
+    shape = Shape(rows=3, columns=4, levels=3, hidden=3, density=0.6, unknown=0.3, kind=kind)
+    history = random_history(shape, seed, scale=0.8)
 
     scores = history.scores(history.every_pair(leave_out=True), exact=True)
 
     expected = expected_scores(history, level_given_others, leave_out=True)
-    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-6)
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
-def test_a_score_does_not_depend_on_the_pairs_asked_with_it(exact):
-    history = random_history(Shape(rows=4, columns=6, levels=5, hidden=6), seed=4)
+@ALL_KINDS
+@EXACT_OR_NOT
+def test_a_score_does_not_depend_on_the_pairs_asked_with_it(exact, kind):
+    history = random_history(Shape(rows=4, columns=6, levels=5, hidden=6, kind=kind), seed=4)
     together = history.every_pair(leave_out=True)
 
     scores = history.scores(together, exact=exact)
@@ -211,40 +237,48 @@ def test_a_score_does_not_depend_on_the_pairs_asked_with_it(exact):
         assert history.scores(alone, exact=exact).tobytes() == scores[pair].tobytes()
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
-def test_a_row_without_ratings_is_scored_by_the_biases_and_the_hidden_units_at_rest(exact):
-    history = random_history(Shape(rows=1, columns=3, levels=5, hidden=4, density=0.0), seed=5)
-    answer = reference.exact_score if exact else reference.mean_field_score
+@ALL_KINDS
+@EXACT_OR_NOT
+def test_a_row_without_ratings_is_scored_by_the_biases_and_the_hidden_units_at_rest(exact, kind):
+    history = random_history(Shape(rows=1, columns=3, levels=5, hidden=4, density=0.0, kind=kind), seed=5)
+    answer, nothing = exactly if exact else mean_field, Row(np.zeros((3, 5)), np.zeros(3), np.zeros(5))
 
     scores = history.scores(history.every_pair(leave_out=False), exact=exact)
 
-    expected = [answer(history.model, np.zeros((3, 5)), column, np.zeros(5)) for column in range(3)]
+    expected = [answer(history.model, nothing, column) for column in range(3)]
     np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("exact", [True, False], ids=["exact", "mean-field"])
-def test_a_strength_of_zero_leaves_the_row_bias_out(exact):
-    history = random_history(Shape(rows=4, columns=5, levels=5, hidden=4), seed=6)
-    answer = reference.exact_score if exact else reference.mean_field_score
+@pytest.mark.parametrize(("strength", "penalty"), [(0.0, 3.0), (0.01, 0.1), (20.0, 0.01), (1000.0, 3.0)])
+@EXACT_OR_NOT
+def test_scores_agree_with_the_oracle_whatever_the_row_bias_is_made_by(exact, strength, penalty):
+    history = random_history(Shape(rows=6, columns=8, levels=5, hidden=4, density=0.4), seed=6)
+    # Base rates of columns far apart, so that the tilt has a long way to go.
+    prior = np.random.default_rng(6).dirichlet(np.full(5, 0.1), 8) + 1e-3
+    prior = (prior / prior.sum(axis=1, keepdims=True)).astype(np.float32)
+    history, how = replace(history, column_prior=prior), smoothing(5, strength, penalty)
 
-    scores = history.scores(history.every_pair(leave_out=True), exact=exact, strength=0.0)
+    scores = history.scores(history.every_pair(leave_out=True), exact=exact, how=how)
 
-    expected = expected_scores(history, answer, leave_out=True, strength=0.0)
+    answer = exactly if exact else mean_field
+    expected = expected_scores(history, answer, leave_out=True, how=how)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     shape=st.builds(
         Shape,
         rows=st.integers(1, 5),
         columns=st.integers(1, 6),
-        levels=st.integers(2, 11),
+        levels=st.integers(3, 11),
         hidden=st.integers(1, 12),
         density=st.floats(0.0, 1.0),
+        unknown=st.sampled_from([0.0, 0.5]),
+        kind=st.builds(Kind, st.booleans(), st.booleans(), st.integers(0, 9), st.integers(0, 2)),
     ),
     seed=st.integers(0, 2**32 - 1),
-    scale=st.sampled_from([0.01, 1.0, 100.0, 1e6]),
+    scale=st.sampled_from([0.01, 1.0, 100.0, 1e4]),
     exact=st.booleans(),
     leave_out=st.booleans(),
 )

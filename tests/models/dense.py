@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.config import ResolvedSettings
+from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.models.rbm import Rbm
 from tests import reference
 from tests.reference import Model
 from tests.small_ratings import rows_of
+
+Pairs = Collection[tuple[object, object]]
+"""Users and items."""
+
+
+def smoothing_of(
+    strength: float, settings: ResolvedSettings, values: np.ndarray, prior: np.ndarray
+) -> Smoothing:
+    """Return what counts are smoothed by, on a scale made to have mean 0 and variance 1 under base rates."""
+    values, share = np.asarray(values, np.float64), prior.astype(np.float64) / prior.sum(dtype=np.float64)
+    mean = share @ values
+    return Smoothing(strength, settings.tilt_penalty, (values - mean) / np.sqrt(share @ (values - mean) ** 2))
+
+
+def base_rates(counts: np.ndarray, model: Rbm) -> np.ndarray:
+    """Return base rates from counts, by level (K,), on the scale and by the settings of a model."""
+    prior = model.global_prior.astype(np.float64)
+    how = smoothing_of(model.settings.prior_strength, model.settings, model.levels.values, prior)
+    return reference.base_rates(np.atleast_2d(counts).astype(np.float64), prior, how)[0]
 
 
 @dataclass(frozen=True)
@@ -23,15 +45,18 @@ class DenseModel:
         The model.
     training : pyarrow.Table
         Its ratings.
+    also_rated : collection of (user, item)
+        Pairs that are known to have been rated, whatever else is; one with a rating adds nothing.
     """
 
     rbm: Rbm
     training: pa.Table
+    also_rated: Pairs = ()
 
     @property
     def model(self) -> Model:
         """The parameters, in float64."""
-        return Model.of(self.rbm.parameters, self.rbm.settings.hidden)
+        return Model.of(self.rbm.parameters, self.rbm.form)
 
     def level(self, rating: float) -> int:
         """Return the level of a rating."""
@@ -46,38 +71,65 @@ class DenseModel:
                 row[columns.index(column), self.level(rating)] = 1.0
         return row
 
+    def known_to_be_rated(self, visible: np.ndarray, besides: Collection[object]) -> np.ndarray:
+        """Return r of one row, (N,): the columns in its visibles, and those known besides."""
+        rated = visible.sum(axis=1)
+        for place, column in enumerate(self.rbm.column_ids.values.to_pylist()):
+            if column in besides:
+                rated[place] = 1.0
+        return rated
+
     def bias(self, visible: np.ndarray) -> np.ndarray:
         """Return the row bias of a row of visibles."""
-        prior = self.rbm.column_prior.astype(np.float64)
-        return reference.row_bias(visible[None], prior, self.rbm.row_bias_strength)[0]
+        settings, prior = self.rbm.settings, self.rbm.column_prior.astype(np.float64)
+        strength = settings.row_bias_strength if settings.row_bias else 0.0
+        how = smoothing_of(strength, settings, self.rbm.levels.values, self.rbm.global_prior)
+        return reference.row_bias(visible[None], prior, how)[0]
 
-    def score(self, rated: list[tuple[object, float]], column: object, *, exact: bool) -> np.ndarray:
+    def score(
+        self,
+        rated: list[tuple[object, float]],
+        column: object,
+        *,
+        exact: bool,
+        besides: Collection[object] = (),
+    ) -> np.ndarray:
         """Return the level probabilities of one column, given the rest of its row."""
-        visible, bias = self.visible(rated), self.bias(self.visible(rated))
+        visible = self.visible(rated)
         place = self.rbm.column_ids.values.to_pylist().index(column)
         score = reference.exact_score if exact else reference.mean_field_score
-        return score(self.model, visible, place, bias)
+        known = self.known_to_be_rated(visible, besides)
+        return score(self.model, visible, place, self.bias(visible), known)
 
     def score_pair(
         self, history: pa.Table, user: object, item: object, *, exact: bool, leave_out: bool = True
     ) -> np.ndarray:
         """Return the level probabilities of a pair whose user and item the model knows.
 
-        With rows of items the history is not looked at: rows are what was trained on.
+        With rows of items the ratings of the history are not looked at: rows are what was trained on.
         """
         if self.rbm.by_user:
             rated = [(i, rating) for u, i, rating in rows_of(history) if u == user]
-            row, column = rated, item
+            besides, column = {i for u, i in self.also_rated if u == user}, item
         else:
-            row, column = [(u, rating) for u, i, rating in rows_of(self.training) if i == item], user
-        kept = [each for each in row if not (leave_out and each[0] == column)]
-        return self.score(kept, column, exact=exact)
+            rated = [(u, rating) for u, i, rating in rows_of(self.training) if i == item]
+            besides, column = {u for u, i in self.also_rated if i == item}, user
+        # A pair of the history has its rating, and nothing besides.
+        besides -= {name for name, _ in rated}
+        kept = [each for each in rated if not (leave_out and each[0] == column)]
+        return self.score(kept, column, exact=exact, besides=besides)
 
     def item_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return hidden probabilities (R, F) and row bias (R, K) of the trained rows of items."""
+        """Return hidden means (R, F) and row bias (R, K) of the trained rows of items."""
         by_item: dict[object, list] = {item: [] for item in self.rbm.row_ids.values.to_pylist()}
         for user, item, rating in rows_of(self.training):
             by_item[item].append((user, rating))
         visible = np.array([self.visible(rated) for rated in by_item.values()])
-        hidden = reference.sigmoid(reference.activation(self.model, visible, visible.sum(axis=2)))
+        known = np.array(
+            [
+                self.known_to_be_rated(row, {u for u, i in self.also_rated if i == item})
+                for item, row in zip(by_item, visible, strict=True)
+            ]
+        )
+        hidden = reference.hidden_mean(self.model, visible, known)
         return hidden, np.array([self.bias(row) for row in visible])

@@ -2,132 +2,114 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from rbmcli.config import TrainSettings
-from rbmcli.data.ratings import CompressedRows
-from rbmcli.errors import DivergenceError, UsageError
+from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arrays import Parameters
-from rbmcli.kernels.scoring import NOT_OWN, Asked, score_pairs
-from rbmcli.models import fit as fit_module
-from rbmcli.models.fit import Fit, Validation, fit, initial_parameters, row_states, strength_of
-from rbmcli.models.priors import column_counts, global_prior, smoothed
-from rbmcli.progress import SILENT, EpochReport, Progress
+from rbmcli.models.fit import initial_parameters
+from rbmcli.models.form import form_of
+from tests.models.tasks import LEVELS, SETTINGS, VALUES, bytes_of, taste
+from tests.recorder import Recorder
 
-VALUES = np.arange(1, 6, dtype=np.float32)
-ROWS, COLUMNS, LEVELS = 160, 30, len(VALUES)
-SETTINGS = TrainSettings(hidden=10, epochs=20, batch_size=40, patience=20, learning_rate=0.3)
 OVERFITTING = replace(SETTINGS, learning_rate=1.0, weight_decay=0.0, rate_decay=0.0)
+WAYS: dict[str, dict[str, object]] = {
+    "CD-1": {},
+    "CD-3": {"cd_steps": "3"},
+    "sampled levels": {"reconstruction": "sampled"},
+    "persistent chains": {"persistent": True, "learning_rate": 0.1},
+    "exact inference": {"inference": "exact"},
+    "averaged": {"average": 4},
+    "without D": {"conditional": False},
+    "gaussian": {"hidden_units": "gaussian", "learning_rate": 0.05},
+    "factored": {"factors": 3, "learning_rate": 0.1},
+    "sharing levels": {"level_functions": 2},
+    "all forms at once": {
+        "hidden_units": "gaussian",
+        "factors": 6,
+        "level_functions": 2,
+        "learning_rate": 0.01,
+    },
+    "discriminative": {"objective": "discriminative"},
+    "fine-tuned": {"fine_tune": True, "epochs": 10},
+}
+ALL_WAYS = pytest.mark.parametrize("changes", WAYS.values(), ids=WAYS)
 
 
-@dataclass(frozen=True)
-class Task:
-    """Training ratings, their base rates, and validation pairs that are not among them."""
-
-    ratings: CompressedRows
-    column_prior: np.ndarray
-    validation: Validation
-
-    def fit(self, settings: TrainSettings, progress: Progress = SILENT) -> Fit:
-        """Train with validation."""
-        return fit(self.ratings, self.column_prior, VALUES, settings, self.validation, progress)
-
-    def fit_without_validation(self, settings: TrainSettings) -> Fit:
-        """Train for all epochs."""
-        return fit(self.ratings, self.column_prior, VALUES, settings, None, SILENT)
-
-    def base_rate_rmse(self) -> float:
-        """Return the validation error of predicting each column's mean."""
-        prediction = self.column_prior[self.validation.asked.column] @ VALUES
-        return float(np.sqrt(np.mean((prediction - self.validation.rating) ** 2)))
+# It learns.
 
 
-def taste(seed: int = 1) -> Task:
-    """Return two kinds of rows that like and dislike opposite halves of the columns.
-
-    Columns do not differ on average, so that base rates alone say nothing; a fifth is held out.
-    """
-    generator = np.random.default_rng(seed)
-    row, column = np.nonzero(generator.random((ROWS, COLUMNS)) < 0.5)
-    likes = generator.integers(2, size=ROWS)[row] == (column % 2)
-    level = np.where(likes, generator.integers(3, 5, len(row)), generator.integers(0, 2, len(row)))
-    held_out = generator.random(len(row)) < 0.2
-    ratings = CompressedRows.build(row[~held_out], column[~held_out], level[~held_out], (ROWS, COLUMNS))
-    asked = CompressedRows.build(row[held_out], column[held_out], level[held_out], (ROWS, COLUMNS))
-    own = np.full(asked.n_ratings, NOT_OWN, np.uint8)
-    prior = global_prior(ratings.level, LEVELS)
-    return Task(
-        ratings,
-        smoothed(column_counts(ratings, LEVELS), prior, 5.0),
-        Validation(Asked(asked.start, asked.column, own), asked.level, VALUES[asked.level]),
-    )
-
-
-def rmse_of(parameters: Parameters, task: Task, settings: TrainSettings) -> float:
-    """Return the validation error of parameters, measured anew."""
-    probability = np.empty((len(task.validation.rating), LEVELS), np.float32)
-    score_pairs(
-        task.validation.asked,
-        row_states(task.ratings, parameters, task.column_prior),
-        parameters,
-        task.column_prior,
-        settings.hidden,
-        strength_of(settings),
-        settings.inference == "exact",
-        probability,
-    )
-    return float(np.sqrt(np.mean((probability @ VALUES - task.validation.rating) ** 2)))
-
-
-def bytes_of(parameters: Parameters) -> list[bytes]:
-    """Return the bytes of all arrays."""
-    return [array.tobytes() for array in parameters]
-
-
-class Recorder(Progress):
-    """Keeps the reports it is told."""
-
-    def __init__(self) -> None:
-        self.reports: list[EpochReport] = []
-
-    def epoch(self, report: EpochReport) -> None:
-        """Keep a report."""
-        self.reports.append(report)
-
-
-@pytest.mark.parametrize("reconstruction", ["mean-field", "sampled"])
-@pytest.mark.parametrize("inference", ["mean-field", "exact"])
-def test_a_planted_taste_is_learned(reconstruction, inference):
+@ALL_WAYS
+def test_a_planted_taste_is_learned(changes):
     task = taste()
 
-    outcome = task.fit(replace(SETTINGS, reconstruction=reconstruction, inference=inference))
+    outcome = task.fit(replace(SETTINGS, **changes))
 
     # The noise that no model can predict is 0.5; base rates leave 1.6.
     assert min(report.valid_rmse for report in outcome.epochs) < 0.45 * task.base_rate_rmse()
     assert outcome.epochs[-1].loss < 0.6 * outcome.epochs[0].loss
 
 
-def test_the_parameters_kept_are_those_of_the_best_epoch():
-    task = taste()
+@ALL_WAYS
+def test_a_seed_gives_the_same_parameters_again_and_another_seed_others(changes):
+    task, settings = taste(), replace(SETTINGS, **{**changes, "epochs": 3})
 
-    outcome = task.fit(OVERFITTING)
+    first, again = (task.fit_without_validation(settings) for _ in range(2))
+    other = task.fit_without_validation(replace(settings, seed=1))
+
+    assert bytes_of(first.parameters) == bytes_of(again.parameters)
+    assert [report.loss for report in first.epochs] == [report.loss for report in again.epochs]
+    assert bytes_of(first.parameters) != bytes_of(other.parameters)
+
+
+@pytest.mark.parametrize("objective", ["divergence", "discriminative"])
+def test_a_model_without_the_conditional_term_learns_none(objective):
+    settings = replace(SETTINGS, conditional=False, epochs=2, objective=objective)
+
+    outcome = taste().fit_without_validation(settings)
+
+    assert not outcome.parameters.conditional.any()
+    assert outcome.parameters.weights.any()
+
+
+@pytest.mark.parametrize("objective", ["divergence", "discriminative"])
+@pytest.mark.parametrize("change", [{"row_bias": False}, {"row_bias_strength": 1000.0}])
+def test_the_row_bias_is_part_of_training(objective, change):
+    task, settings = taste(), replace(SETTINGS, epochs=1, objective=objective)
+
+    with_bias = task.fit_without_validation(settings)
+    without = task.fit_without_validation(replace(settings, **change))
+
+    assert bytes_of(with_bias.parameters) != bytes_of(without.parameters)
+
+
+# The epoch that is kept.
+
+
+@ALL_WAYS
+def test_the_parameters_kept_are_those_of_the_best_epoch(changes):
+    task, settings = taste(), replace(OVERFITTING, **changes)
+
+    outcome = task.fit(settings)
 
     errors = [report.valid_rmse for report in outcome.epochs]
-    assert outcome.best_epoch < len(errors)
-    assert errors[outcome.best_epoch - 1] == pytest.approx(min(errors), abs=1e-5)
-    assert rmse_of(outcome.parameters, task, OVERFITTING) == pytest.approx(
-        errors[outcome.best_epoch - 1], abs=1e-7
-    )
+    assert errors[outcome.best_epoch - 1] == outcome.best_rmse == pytest.approx(min(errors), abs=1e-5)
+    assert task.rmse_of(outcome.parameters, settings) == pytest.approx(outcome.best_rmse, abs=1e-6)
+
+
+def test_the_best_epoch_need_not_be_the_last():
+    outcome = taste().fit(OVERFITTING)
+
+    assert outcome.best_epoch < len(outcome.epochs)
+    assert outcome.best_epochs == (outcome.best_epoch,)
 
 
 def test_training_stops_when_patience_has_run_out():
-    task = taste()
     settings = replace(OVERFITTING, patience=2)
 
-    outcome = task.fit(settings)
+    outcome = taste().fit(settings)
 
     assert len(outcome.epochs) == outcome.best_epoch + 2 < settings.epochs
     assert [report.is_best for report in outcome.epochs[-3:]] == [True, False, False]
@@ -140,13 +122,13 @@ def test_without_validation_every_epoch_is_run_and_the_last_is_kept():
     long = task.fit_without_validation(replace(SETTINGS, epochs=4, patience=1))
 
     assert short.best_epoch == len(short.epochs) == 3
+    assert short.best_rmse == np.inf
     assert all(report.valid_rmse is None and report.valid_nll is None for report in short.epochs)
     assert bytes_of(short.parameters) != bytes_of(long.parameters)
 
 
 def test_validation_changes_nothing_in_what_an_epoch_learns():
-    task = taste()
-    settings = replace(SETTINGS, epochs=8)
+    task, settings = taste(), replace(SETTINGS, epochs=8)
 
     watched, unwatched = task.fit(settings), task.fit_without_validation(settings)
 
@@ -154,10 +136,23 @@ def test_validation_changes_nothing_in_what_an_epoch_learns():
     assert bytes_of(watched.parameters) == bytes_of(unwatched.parameters)
 
 
-def test_progress_is_told_every_epoch():
-    task, recorder = taste(), Recorder()
+def test_validation_ratings_off_the_levels_count_for_the_error_but_not_for_the_likelihood():
+    task, settings = taste(), replace(SETTINGS, epochs=1)
+    level = task.validation.level.copy()
+    level[::2] = 255
+    partly = replace(task, validation=replace(task.validation, level=level))
 
-    outcome = task.fit(replace(SETTINGS, epochs=4), recorder)
+    full, part = task.fit(settings), partly.fit(settings)
+
+    assert part.epochs[0].valid_rmse == full.epochs[0].valid_rmse
+    assert np.isfinite(part.epochs[0].valid_nll)
+    assert part.epochs[0].valid_nll != full.epochs[0].valid_nll
+
+
+def test_progress_is_told_every_epoch():
+    recorder = Recorder()
+
+    outcome = taste().fit(replace(SETTINGS, epochs=4), recorder)
 
     assert recorder.reports == outcome.epochs
     assert [report.epoch for report in recorder.reports] == [1, 2, 3, 4]
@@ -165,32 +160,27 @@ def test_progress_is_told_every_epoch():
     assert recorder.reports[-1].seconds_left == 0.0
 
 
-def test_validation_ratings_off_the_levels_count_for_the_error_but_not_for_the_likelihood():
-    task = taste()
-    level = task.validation.level.copy()
-    level[::2] = 255
-    partly = replace(task, validation=replace(task.validation, level=level))
-
-    full, part = task.fit(replace(SETTINGS, epochs=1)), partly.fit(replace(SETTINGS, epochs=1))
-
-    assert part.epochs[0].valid_rmse == full.epochs[0].valid_rmse
-    assert np.isfinite(part.epochs[0].valid_nll)
-    assert part.epochs[0].valid_nll != full.epochs[0].valid_nll
+# It tells when it went astray.
 
 
-def test_a_learning_rate_far_too_large_is_told_with_a_hint():
-    task = taste()
-
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"weight_decay": 10.0},
+        {"hidden_units": "gaussian"},
+        {"factors": 3},
+        {"level_functions": 2, "factors": 2},
+    ],
+)
+def test_a_learning_rate_far_too_large_is_told_with_a_hint(changes):
     with pytest.raises(DivergenceError, match="left the finite numbers in epoch") as caught:
-        task.fit(replace(SETTINGS, learning_rate=1000.0, weight_decay=10.0))
+        taste().fit(replace(SETTINGS, learning_rate=1000.0, **changes))
 
     assert "--learning-rate below 1000" in caught.value.hint
 
 
 def test_a_large_learning_rate_without_decay_stays_finite():
-    task = taste()
-
-    outcome = task.fit(replace(SETTINGS, learning_rate=1000.0, weight_decay=0.0, epochs=5))
+    outcome = taste().fit(replace(SETTINGS, learning_rate=1000.0, weight_decay=0.0, epochs=5))
 
     assert outcome.parameters.is_finite()
     assert all(
@@ -198,95 +188,42 @@ def test_a_large_learning_rate_without_decay_stays_finite():
     )
 
 
-def test_a_model_without_the_conditional_term_learns_none():
-    outcome = taste().fit_without_validation(replace(SETTINGS, conditional=False, epochs=2))
-
-    assert not outcome.parameters.conditional.any()
-    assert outcome.parameters.weights.any()
+# Where it starts.
 
 
-def test_the_row_bias_is_part_of_training():
-    task = taste()
-    settings = replace(SETTINGS, epochs=1)
-
-    with_bias = task.fit_without_validation(settings)
-    without = task.fit_without_validation(replace(settings, row_bias=False))
-
-    assert strength_of(replace(settings, row_bias=False)) == 0.0
-    assert strength_of(settings) == settings.row_bias_strength
-    assert bytes_of(with_bias.parameters) != bytes_of(without.parameters)
+def started(prior: np.ndarray, **changes: object) -> Parameters:
+    """Return the parameters that training starts from."""
+    return initial_parameters(prior, form_of(replace(SETTINGS, **changes), VALUES), seed=3)
 
 
-def test_training_starts_from_small_weights_and_the_logarithms_of_the_base_rates():
-    prior = np.random.default_rng(1).dirichlet(np.ones(LEVELS), 200).astype(np.float32)
+@pytest.fixture
+def prior() -> np.ndarray:
+    """Base rates of 200 columns."""
+    return np.random.default_rng(1).dirichlet(np.ones(LEVELS), 200).astype(np.float32)
 
-    parameters = initial_parameters(prior, replace(SETTINGS, hidden=10))
 
+@pytest.mark.parametrize("changes", [{}, {"factors": 3}, {"level_functions": 2}])
+def test_training_starts_from_small_weights_and_the_logarithms_of_the_base_rates(prior, changes):
+    parameters = started(prior, **changes)
+
+    width = changes.get("factors", SETTINGS.hidden)
     np.testing.assert_allclose(np.exp(parameters.visible_bias), prior, rtol=1e-5)
-    assert parameters.weights[:, :, :10].std() == pytest.approx(0.01, rel=0.05)
-    assert not parameters.weights[:, :, 10:].any()
+    assert not parameters.weights[:, :, width:].any()
     assert not parameters.conditional.any()
     assert not parameters.hidden_bias.any()
+    # Taking the mean over K levels out leaves (K - 1) / K of the variance.
+    spread = 0.01 if "level_functions" in changes else 0.01 * np.sqrt((LEVELS - 1) / LEVELS)
+    assert parameters.weights[:, :, :width].std() == pytest.approx(spread, rel=0.05)
 
 
-def test_each_epoch_has_its_learning_rate_its_gibbs_steps_and_random_numbers_of_its_own(monkeypatch):
-    calls = []
-
-    def recording(*arguments):
-        steps, sampled, key, rule = arguments[-4:]
-        calls.append((steps, sampled, int(key), *(float(number) for number in rule[:3])))
-        return 0.0
-
-    monkeypatch.setattr(fit_module, "contrastive_divergence", recording)
-    settings = replace(
-        SETTINGS,
-        epochs=7,
-        batch_size=ROWS,
-        cd_steps="1,3@4",
-        reconstruction="sampled",
-        momentum=0.75,
-        weight_decay=0.25,
-    )
-    taste().fit_without_validation(settings)
-
-    steps, sampled, keys, rates, momenta, decays = zip(*calls, strict=True)
-    assert steps == (1, 1, 1, 3, 3, 3, 3)
-    assert sampled == (True,) * 7
-    assert len(set(keys)) == 7
-    assert rates == pytest.approx([0.3 / (1 + 0.03 * epoch) for epoch in range(7)])
-    assert momenta == pytest.approx([0.75] * 7)
-    assert decays == (0.25,) * 7
+@pytest.mark.parametrize("changes", [{}, {"factors": 3}])
+def test_weights_of_a_group_start_with_sum_0_over_the_levels(prior, changes):
+    np.testing.assert_allclose(started(prior, **changes).weights.sum(axis=1), 0, atol=1e-8)
 
 
-@pytest.mark.parametrize(
-    ("by", "chosen", "decay"),
-    [("user", None, 0.01), ("item", None, 0.005), ("item", 0.0, 0.0), ("user", 0.2, 0.2)],
-)
-def test_the_weight_decay_is_the_chosen_one_or_suits_the_orientation(by, chosen, decay):
-    settings = TrainSettings(by=by, weight_decay=chosen)
+def test_factors_start_at_random_with_variance_1(prior):
+    parameters = started(prior, factors=60, hidden=100)
 
-    assert settings.decay() == decay
-
-
-@pytest.mark.parametrize(
-    ("schedule", "steps_of_epochs"),
-    [
-        ("1", {1: 1, 100: 1}),
-        ("5", {1: 5}),
-        ("1,3@20,5@40", {1: 1, 19: 1, 20: 3, 39: 3, 40: 5, 1000: 5}),
-        ("1@1,2@2", {1: 1, 2: 2}),
-        (" 1 , 3 @ 20 ", {19: 1, 20: 3}),
-    ],
-)
-def test_a_schedule_gives_the_gibbs_steps_of_every_epoch(schedule, steps_of_epochs):
-    settings = TrainSettings(cd_steps=schedule)
-
-    assert {epoch: settings.steps_at(epoch - 1) for epoch in steps_of_epochs} == steps_of_epochs
-
-
-@pytest.mark.parametrize(
-    "schedule", ["", "0", "-1", "1.5", "many", "1,", "1;3@20", "1,3@x", "1,0@20", "3@@2"]
-)
-def test_a_schedule_that_is_none_is_refused_when_the_settings_are_made(schedule):
-    with pytest.raises(UsageError, match="--cd-steps"):
-        TrainSettings(cd_steps=schedule)
+    assert parameters.factors[:60, :100].std() == pytest.approx(1.0, rel=0.05)
+    assert not parameters.factors[60:].any()
+    assert not parameters.factors[:, 100:].any()

@@ -9,19 +9,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.data.ids import IdIndex
+from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.folding import STEPS
+from rbmcli.models.also_rated import for_asked
 from rbmcli.models.fold_in import BIAS_PENALTY, WEIGHT_PENALTY, fold_in_users
 from rbmcli.models.histories import Histories
+from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
 from tests import reference
-from tests.models.dense import DenseModel
-from tests.reference import Regression
+from tests.models.dense import DenseModel, Pairs
+from tests.reference_folding import Regression
 from tests.small_ratings import (
+    FORMS,
     HIDDEN,
     pairs_of,
     predicted,
     ratings,
+    rows_of,
     shuffled,
     table_of,
     trained,
@@ -32,59 +37,130 @@ ITEMS = list(range(100, 112))
 LIKES_EVEN = [5.0 if item % 2 == 0 else 1.0 for item in ITEMS]
 
 
-def folded(model: Rbm, table: pa.Table, user: str, left_out: int = -1) -> np.ndarray:
-    """Return the parameters that a user is folded in with, float64 (K, F + 1), visible biases last."""
-    users = IdIndex.of(pa.array([user]))
+def histories_of(model: Rbm, table: pa.Table, user: str) -> Histories:
+    """Return the history of one user."""
     level = model.levels.assign(table["rating"].to_numpy())
-    histories = Histories.build(model, users, table["user"], table["item"], level)
-    place = Parameters.zeros(1, len(model.levels), HIDDEN)
-    fold_in_users(model, histories, np.array([0]), np.array([left_out]), place, np.array([0]))
-    return np.hstack([place.weights[0, :, :HIDDEN], place.visible_bias[0][:, None]]).astype(np.float64)
+    return Histories.build(model, IdIndex.of(pa.array([user])), table["user"], table["item"], level)
 
 
-def centre_of(model: Rbm, user: str) -> np.ndarray:
+def folded(
+    model: Rbm, table: pa.Table, user: str, left_out: int = -1, also_rated: Pairs = ()
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the weights and visible biases that a user is folded in with, (S, C) and (K,)."""
+    form, histories = model.form, histories_of(model, table, user)
+    place = Parameters.zeros(1, len(model.levels), form)
+    states = Predictor(model, histories, also_rated=_rows_of_items(model, histories, also_rated))._states
+    fold_in_users(model, states, histories, np.array([0]), np.array([left_out]), place, np.array([0]))
+    width = form.factors or form.hidden
+    assert not place.weights[0, :, width:].any()
+    return place.weights[0, :, :width], place.visible_bias[0]
+
+
+def _rows_of_items(model: Rbm, histories: Histories, also_rated: Pairs) -> CompressedRows:
+    users, items = [user for user, _ in also_rated], [item for _, item in also_rated]
+    columns = (
+        pa.chunked_array([pa.array(users, pa.string())]),
+        pa.chunked_array([pa.array(items, pa.int64())]),
+    )
+    return for_asked(model, histories, *columns)
+
+
+def centre_of(model: Rbm, user: str) -> tuple[np.ndarray, np.ndarray]:
     """Return where folding in starts: a user's trained parameters, or the mean of all users'."""
-    known = model.user_ids.values.to_pylist()
-    parameters = model.parameters
+    known, dense = model.user_ids.values.to_pylist(), DenseModel(model, ratings()).model
     columns = np.arange(len(known)) if user not in known else np.array([known.index(user)])
-    weights = parameters.weights[columns, :, :HIDDEN].mean(axis=0)
-    return np.hstack([weights, parameters.visible_bias[columns].mean(axis=0)[:, None]]).astype(np.float64)
+    return dense.weights[columns].mean(axis=0), dense.visible_bias[columns].mean(axis=0)
 
 
-def regression_of(model: Rbm, table: pa.Table, user: str) -> Regression:
-    """Return the regression of a user's ratings on the trained rows, from a dense twin of these."""
-    hidden, bias = DenseModel(model, ratings()).item_rows()
+def regression_of(model: Rbm, table: pa.Table, user: str, also_rated: Pairs = ()) -> Regression:
+    """Return the regression of a user's ratings on the trained rows, from a dense twin of these.
+
+    Logits are linear in the hidden means, or in B times them where weights are factored. The pull is on W;
+    a step of A_c in the direction of one of the orthonormal levels moves W by as much as B_c is long.
+    """
+    dense = DenseModel(model, ratings(), also_rated)
+    features, bias = dense.item_rows()
+    pull = np.full(HIDDEN, WEIGHT_PENALTY)
+    if model.form.factors:
+        factors = dense.model.factors
+        features, pull = features @ factors.T, WEIGHT_PENALTY * (factors**2).sum(axis=1)
     items = model.item_ids.values.to_pylist()
     rated = [(items.index(row["item"]), row["rating"]) for row in table.to_pylist() if row["user"] == user]
     rows = np.array([row for row, _ in rated], int)
+    basis = dense.model.basis
+    functions, levels = basis.shape[1], len(basis)
+    # Any orthonormal functions of the level may stand after those that have weights.
+    rotation = np.hstack([basis, np.linalg.qr(np.hstack([basis, np.eye(levels)]))[0][:, functions:levels]])
+    weights, visible_bias = centre_of(model, user)
+    centre = np.zeros((levels, features.shape[1] + 1))
+    centre[:functions, :-1], centre[:, -1] = weights, visible_bias @ rotation
     return Regression(
-        np.hstack([hidden[rows], np.ones((len(rows), 1))]),
+        np.hstack([features[rows], np.ones((len(rows), 1))]),
         bias[rows],
         np.array([int(rating) - 1 for _, rating in rated], int),
-        np.array([WEIGHT_PENALTY] * HIDDEN + [BIAS_PENALTY]),
-        centre_of(model, user),
+        np.append(pull, BIAS_PENALTY),
+        centre,
+        rotation,
+        functions,
     )
 
 
+def parameters_of(problem: Regression, value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights and visible biases from what a regression calls its parameters."""
+    assert problem.rotation is not None
+    return value[: problem.functions, :-1], problem.rotation @ value[:, -1]
+
+
+def value_of(problem: Regression, weights: np.ndarray, visible_bias: np.ndarray) -> np.ndarray:
+    """Return the same the other way round."""
+    assert problem.rotation is not None
+    value = np.zeros_like(problem.centre)
+    value[: problem.functions, :-1], value[:, -1] = weights, visible_bias.astype(float) @ problem.rotation
+    return value
+
+
 @pytest.mark.parametrize("user", ["new", "u00"])
-def test_the_parameters_are_those_of_the_regression_that_the_formulas_ask_for(user: str) -> None:
-    model = trained("item")
+@pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS)
+def test_the_parameters_are_those_of_the_regression_that_the_formulas_ask_for(
+    user: str, changes: dict
+) -> None:
+    model = trained("item", **changes)
     table = table_of([user] * 12, ITEMS, LIKES_EVEN)
 
-    value = folded(model, table, user)
+    weights, visible_bias = folded(model, table, user)
 
-    np.testing.assert_allclose(value, regression_of(model, table, user).after(STEPS), atol=2e-5)
+    problem = regression_of(model, table, user)
+    expected = parameters_of(problem, problem.after(STEPS))
+    np.testing.assert_allclose(weights, expected[0], atol=2e-5)
+    np.testing.assert_allclose(visible_bias, expected[1], atol=2e-5)
+
+
+@pytest.mark.parametrize("changes", [FORMS["plain"], FORMS["gaussian"]], ids=["binary", "gaussian"])
+def test_pairs_of_unknown_rating_are_in_the_rows_that_a_user_is_fitted_to(changes: dict) -> None:
+    model = trained("item", **changes)
+    table = table_of(["new"] * 12, ITEMS, LIKES_EVEN)
+    rated = {(user, item) for user, item, _ in rows_of(ratings())}
+    also = [(f"u{n:02d}", item) for n in range(30) for item in ITEMS if (f"u{n:02d}", item) not in rated][::2]
+
+    weights, visible_bias = folded(model, table, "new", also_rated=also)
+
+    problem = regression_of(model, table, "new", also)
+    expected = parameters_of(problem, problem.after(STEPS))
+    np.testing.assert_allclose(weights, expected[0], atol=2e-5)
+    np.testing.assert_allclose(visible_bias, expected[1], atol=2e-5)
+    assert np.abs(weights - folded(model, table, "new")[0]).max() > 1e-3
 
 
 @pytest.mark.parametrize("user", ["new", "u00"])
 @pytest.mark.parametrize("count", [1, 3, 12])
-def test_the_penalised_likelihood_is_as_good_as_at_its_optimum(user: str, count: int) -> None:
-    model = trained("item")
+@pytest.mark.parametrize("form", ["plain", "sharing levels"])
+def test_the_penalised_likelihood_is_as_good_as_at_its_optimum(user: str, count: int, form: str) -> None:
+    model = trained("item", **FORMS[form])
     table = table_of([user] * count, ITEMS[:count], LIKES_EVEN[:count])
     problem = regression_of(model, table, user)
     optimum = problem.after(5000)
 
-    value = folded(model, table, user)
+    value = value_of(problem, *folded(model, table, user))
 
     assert np.abs(problem.slope(optimum)).max() < 1e-8
     possible = problem.loss(problem.centre) - problem.loss(optimum)
@@ -100,16 +176,19 @@ def test_without_ratings_of_known_items_the_parameters_are_the_centre(user: str,
         {"user": table["user"].cast(pa.string()), "item": table["item"].cast(pa.int64()), "rating": table[2]}
     )
 
-    np.testing.assert_allclose(folded(model, table, user), centre_of(model, user), atol=1e-6)
+    for found, centre in zip(folded(model, table, user), centre_of(model, user), strict=True):
+        np.testing.assert_allclose(found, centre, atol=1e-6)
 
 
 def test_a_rating_left_out_is_as_if_it_were_not_there() -> None:
     model = trained("item")
     table = table_of(["new"] * 12, ITEMS, LIKES_EVEN)
 
-    value = folded(model, table, "new", left_out=4)
+    values = folded(model, table, "new", left_out=4)
 
-    np.testing.assert_allclose(value, folded(model, table.filter(pa.array(np.arange(12) != 4)), "new"))
+    without = folded(model, table.filter(pa.array(np.arange(12) != 4)), "new")
+    for value, expected in zip(values, without, strict=True):
+        np.testing.assert_allclose(value, expected)
 
 
 def test_a_user_with_one_level_only_stays_finite_and_is_drawn_to_it() -> None:
@@ -151,16 +230,19 @@ def test_the_order_of_ratings_plays_no_part(rated: dict[int, int], seed: int) ->
     model = trained("item")
     table = table_of(["new"] * len(rated), list(rated), list(rated.values()))
 
-    value = folded(model, shuffled(table, seed), "new")
+    values = folded(model, shuffled(table, seed), "new")
 
-    np.testing.assert_allclose(value, folded(model, table, "new"), atol=1e-6)
+    for value, expected in zip(values, folded(model, table, "new"), strict=True):
+        np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
-def test_the_hidden_units_of_the_twin_are_those_that_the_model_keeps() -> None:
-    model = trained("item")
+@pytest.mark.parametrize("changes", FORMS.values(), ids=FORMS)
+def test_the_hidden_units_of_the_twin_are_those_that_the_model_keeps(changes: dict) -> None:
+    model = trained("item", **changes)
 
     hidden, _ = DenseModel(model, ratings()).item_rows()
 
     assert model.states is not None
-    kept = reference.sigmoid(model.states.activation[:, :HIDDEN].astype(np.float64))
-    np.testing.assert_allclose(hidden, kept, atol=1e-5)
+    kept = model.states.activation[:, :HIDDEN].astype(np.float64)
+    kept = kept if model.form.gaussian else reference.sigmoid(kept)
+    np.testing.assert_allclose(hidden, kept, atol=2e-5)

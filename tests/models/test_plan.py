@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.arrays import Batch
+from rbmcli.kernels.arrays import UNKNOWN, Batch
 from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
 
 LEVELS = 5
@@ -70,6 +70,58 @@ def test_the_order_by_column_knows_the_row_of_each_rating(ratings, batch_rows, s
     for batch in deal(ratings, batch_rows, seed):
         assert (batch.row_start[batch.entry_row] <= batch.entry).all()
         assert (batch.entry < batch.row_start[batch.entry_row + 1]).all()
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_the_order_by_column_goes_by_level_within_a_column_and_repeats_what_it_orders(
+    ratings, batch_rows, seed
+):
+    for batch in deal(ratings, batch_rows, seed):
+        np.testing.assert_array_equal(batch.entry_column, batch.column[batch.entry])
+        np.testing.assert_array_equal(batch.entry_level, batch.level[batch.entry])
+        for first, last in zip(batch.column_start[:-1], batch.column_start[1:], strict=True):
+            assert (np.diff(batch.entry_level[first:last].astype(int)) >= 0).all()
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_without_pairs_of_unknown_rating_all_of_a_row_is_rated(ratings, batch_rows, seed):
+    for batch in deal(ratings, batch_rows, seed):
+        np.testing.assert_array_equal(batch.row_rated, batch.row_start[1:])
+
+
+@st.composite
+def ratings_and_pairs(draw: st.DrawFn) -> tuple[CompressedRows, CompressedRows]:
+    """Ratings, and pairs over the same rows and columns that are not among them."""
+    everything = draw(any_ratings())
+    known = np.array(
+        draw(st.lists(st.booleans(), min_size=everything.n_ratings, max_size=everything.n_ratings))
+    )
+    row, shape = everything.row_of_each(), (len(everything), everything.columns)
+    parts = (
+        CompressedRows.build(row[chosen], everything.column[chosen], everything.level[chosen], shape)
+        for chosen in (known.astype(bool), ~known.astype(bool))
+    )
+    ratings, pairs = parts
+    return ratings, pairs
+
+
+@given(both=ratings_and_pairs(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
+def test_pairs_of_unknown_rating_come_last_in_the_rows_that_have_ratings(both, batch_rows, seed):
+    ratings, pairs = both
+
+    batches = plan_batches(ratings, batch_rows, np.random.default_rng(seed), pairs)
+
+    assert [batch.rows.tolist() for batch in batches] == [
+        batch.rows.tolist() for batch in deal(ratings, batch_rows, seed)
+    ]
+    for batch in batches:
+        for place, row in enumerate(batch.rows):
+            first, rated, last = batch.row_start[place], batch.row_rated[place], batch.row_start[place + 1]
+            of_row, of_pairs = (slice(*part.start[row : row + 2]) for part in (ratings, pairs))
+            np.testing.assert_array_equal(batch.column[first:rated], ratings.column[of_row])
+            np.testing.assert_array_equal(batch.level[first:rated], ratings.level[of_row])
+            np.testing.assert_array_equal(batch.column[rated:last], pairs.column[of_pairs])
+            assert (batch.level[rated:last] == UNKNOWN).all()
 
 
 @given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from rbmcli.models.predictor import SOURCE_NAMES, Source
 from rbmcli.models.rbm import Rbm
-from tests.models.dense import DenseModel
+from tests.models.dense import DenseModel, base_rates
 from tests.small_ratings import (
+    FORMS,
     pairs_of,
     predicted,
     ratings,
@@ -35,12 +36,6 @@ def sources(model: Rbm, history: pa.Table, pairs: pa.Table, **options: object) -
     return [row["source"] for row in predicted(model, history, pairs, **options)]
 
 
-def base_rates(counts: np.ndarray, model: Rbm) -> np.ndarray:
-    """Return base rates by their formula, in float64."""
-    strength = model.settings.prior_strength
-    return (counts + strength * model.global_prior.astype(np.float64)) / (counts.sum() + strength)
-
-
 def counts_of(table: pa.Table, side: str, name: object) -> np.ndarray:
     mine = [row[2] for row in rows_of(table) if row[0 if side == "user" else 1] == name]
     return np.bincount(np.array(mine, int) - 1, minlength=5)
@@ -48,10 +43,10 @@ def counts_of(table: pa.Table, side: str, name: object) -> np.ndarray:
 
 @BOTH
 @pytest.mark.parametrize("inference", ["mean-field", "exact"])
-@pytest.mark.parametrize("plain", [False, True])
-def test_predictions_agree_with_the_dense_twin(by: str, inference: str, plain: bool) -> None:
+@pytest.mark.parametrize("changes", [*FORMS.values(), {"row_bias": False}], ids=[*FORMS, "without row bias"])
+def test_predictions_agree_with_the_dense_twin(by: str, inference: str, changes: dict) -> None:
     table = ratings()
-    model = trained(by, row_bias=not plain, conditional=not plain)
+    model = trained(by, **changes)
     dense = DenseModel(model, table)
     pairs = [(user, item) for user in ("u00", "u07", "u29") for item in ITEMS]
     asked = table_of(*map(list, zip(*pairs, strict=True)), [0] * len(pairs)).select(["user", "item"])

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from rbmcli.config import ResolvedSettings
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.models.priors import column_counts, global_prior, smoothed
+from rbmcli.kernels.row_bias import Smoothing
+from rbmcli.models.priors import column_counts, global_prior, smoothed, smoothings, standardised
+from tests.reference import tilted
 
 COUNTS = arrays(np.int64, st.tuples(st.integers(1, 6), st.integers(2, 11)), elements=st.integers(0, 10**6))
+
+
+def how(levels: int, strength: float, penalty: float = 4.0) -> Smoothing:
+    """Return what counts on levels one apart, all as frequent, are smoothed by."""
+    values = np.arange(levels) - (levels - 1) / 2
+    return Smoothing(strength, penalty, (values / values.std()).astype(np.float32))
 
 
 def uniform_prior(levels: int) -> np.ndarray:
@@ -50,23 +61,91 @@ def test_column_counts_count_each_level_of_each_column():
     np.testing.assert_array_equal(counts, [[0, 1, 0], [0, 0, 1], [0, 0, 0], [2, 0, 1], [0, 0, 0]])
 
 
+def test_values_of_levels_are_standardised_by_the_rates_of_the_levels():
+    values = standardised(np.array([1, 2, 3, 5], np.float32), np.array([0.1, 0.2, 0.3, 0.4], np.float32))
+
+    # The mean is 3.4, the variance 2.04.
+    np.testing.assert_allclose(values, (np.array([1, 2, 3, 5]) - 3.4) / np.sqrt(2.04), rtol=1e-6)
+    assert values.dtype == np.float32
+
+
+@given(
+    steps=st.lists(st.floats(0.1, 100), min_size=1, max_size=10),
+    lowest=st.floats(-1000, 1000),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_standardised_values_rise_and_have_mean_0_and_variance_1(steps, lowest, seed):
+    values = lowest + np.concatenate(([0], np.cumsum(steps)))
+    prior = np.random.default_rng(seed).dirichlet(np.full(len(values), 5.0)) + 1e-3
+
+    found = standardised(values, prior).astype(np.float64)
+
+    share = prior / prior.sum()
+    assert (np.diff(found) > 0).all()
+    assert share @ found == pytest.approx(0, abs=1e-5)
+    assert share @ found**2 == pytest.approx(1, abs=1e-5)
+
+
+def test_columns_and_rows_are_smoothed_by_the_strength_of_each_on_one_scale():
+    settings = ResolvedSettings(prior_strength=3.0, row_bias_strength=7.0, tilt_penalty=2.0)
+
+    of_columns, of_rows = smoothings(settings, np.array([1, 2, 4]), np.array([0.25, 0.25, 0.5], np.float32))
+
+    assert (of_columns.strength, of_rows.strength) == (3.0, 7.0)
+    assert of_columns.penalty == of_rows.penalty == 2.0
+    expected = (np.array([1, 2, 4]) - 2.75) / np.sqrt(1.6875)
+    for found in (of_columns.values, of_rows.values):
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+def test_without_row_bias_rows_are_smoothed_by_nothing():
+    settings = ResolvedSettings(row_bias=False)
+
+    of_columns, of_rows = smoothings(settings, np.array([1, 2]), np.array([0.5, 0.5], np.float32))
+
+    assert of_rows.strength == 0.0
+    assert of_columns.strength == settings.prior_strength
+
+
 def test_a_column_without_ratings_has_the_prior_for_base_rates():
     prior = np.array([0.2, 0.3, 0.5], np.float32)
 
-    rates = smoothed(np.zeros((1, 3), np.int64), prior, 5.0)
+    rates = smoothed(np.zeros((1, 3), np.int64), prior, how(3, 5.0))
 
     np.testing.assert_allclose(rates, [prior], rtol=1e-6)
 
 
-def test_smoothing_adds_as_many_ratings_at_the_prior_as_its_strength():
-    rates = smoothed(np.array([[3, 1]]), np.array([0.25, 0.75], np.float32), 4.0)
+def test_smoothing_adds_as_many_ratings_at_the_tilted_prior_as_its_strength():
+    # On levels at -1 and 1, t is where the slope of the likelihood of the counts, less t^2 / 2, is 0:
+    # (1 - 3) - 4 (2 q - 1) - t, with q the second share.
+    t = root_of(lambda t: -2 - 4 * (2 * tilted_share(t) - 1) - t)
 
-    np.testing.assert_allclose(rates, [[(3 + 1) / 8, (1 + 3) / 8]], rtol=1e-6)
+    rates = smoothed(np.array([[3, 1]]), np.array([0.25, 0.75], np.float32), how(2, 4.0, penalty=1.0))
+
+    q = tilted_share(t)
+    np.testing.assert_allclose(rates, [[(3 + 4 * (1 - q)) / 8, (1 + 4 * q) / 8]], rtol=1e-6)
+    assert t < -0.1
 
 
-@given(counts=COUNTS, strength=st.floats(1e-3, 1e6))
-def test_base_rates_are_positive_and_sum_to_one(counts, strength):
-    rates = smoothed(counts, uniform_prior(counts.shape[1]), strength)
+def tilted_share(t: float) -> float:
+    """Return the share of the second of two levels, 3/4, tilted by t."""
+    return 3 * np.exp(t) / (3 * np.exp(t) + np.exp(-t))
+
+
+def root_of(slope: Callable[[float], float]) -> float:
+    """Return where a falling function is 0."""
+    low, high = -8.0, 8.0
+    for _ in range(80):
+        middle = (low + high) / 2
+        low, high = (middle, high) if slope(middle) > 0 else (low, middle)
+    return low
+
+
+@given(counts=COUNTS, strength=st.floats(1e-3, 1e6), penalty=st.sampled_from([0.1, 4.0, 1e9]))
+def test_base_rates_are_positive_and_sum_to_one(counts, strength, penalty):
+    levels = counts.shape[1]
+
+    rates = smoothed(counts, uniform_prior(levels), how(levels, strength, penalty))
 
     assert rates.dtype == np.float32
     assert (rates > 0).all()
@@ -74,11 +153,13 @@ def test_base_rates_are_positive_and_sum_to_one(counts, strength):
 
 
 @given(counts=COUNTS.map(lambda counts: counts + 1), strength=st.floats(1e-3, 1e6))
-def test_base_rates_lie_between_the_prior_and_the_shares_of_the_column(counts, strength):
-    prior = uniform_prior(counts.shape[1])
+def test_base_rates_lie_between_the_tilted_prior_and_the_shares_of_the_column(counts, strength):
+    levels = counts.shape[1]
     shares = counts / counts.sum(axis=1, keepdims=True)
+    prior = uniform_prior(levels).astype(np.float64)
+    started = np.array([tilted(count.astype(float), prior, how(levels, strength)) for count in counts])
 
-    rates = smoothed(counts, prior, strength)
+    rates = smoothed(counts, uniform_prior(levels), how(levels, strength))
 
-    assert (rates >= np.minimum(shares, prior) * (1 - 1e-6)).all()
-    assert (rates <= np.maximum(shares, prior) * (1 + 1e-6)).all()
+    assert (rates >= np.minimum(shares, started) * (1 - 1e-5)).all()
+    assert (rates <= np.maximum(shares, started) * (1 + 1e-5)).all()

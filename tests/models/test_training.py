@@ -6,32 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rbmcli.config import TrainSettings
-from rbmcli.data.levels import Levels
-from rbmcli.data.ordering import PairCodes
+from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.rbm import Rbm
-from rbmcli.models.training import LevelledRatings, train_rbm, validation_pairs
-from rbmcli.progress import Progress
-from tests.models.dense import DenseModel
+from rbmcli.models.training import validation_pairs
+from tests.models.dense import DenseModel, Pairs, base_rates
+from tests.models.held_out import SCALE, every_tenth, fit_on
 from tests.recorder import Recorder
-from tests.small_ratings import HIDDEN, quick, ratings, rows_of, table_of, trained
+from tests.small_ratings import ALL_WAYS, HIDDEN, quick, ratings, rows_of, table_of, tastes, trained
 
 BOTH = pytest.mark.parametrize("by", ["user", "item"])
-SCALE = Levels(np.arange(1, 6, dtype=np.float32))
-
-
-def fit_on(
-    table: pa.Table, held_out: np.ndarray, settings: TrainSettings, progress: Progress | None = None
-) -> Rbm:
-    """Train on a table, some of whose rows are held out."""
-    rating = table["rating"].to_numpy()
-    levelled = LevelledRatings(PairCodes.of(table), SCALE.assign(rating), rating)
-    return train_rbm(levelled, held_out, SCALE, settings, progress or Progress())
-
-
-def every_tenth(table: pa.Table) -> np.ndarray:
-    return np.arange(table.num_rows) % 10 == 0
 
 
 @BOTH
@@ -49,10 +32,7 @@ def test_a_model_keeps_counts_and_base_rates_of_both_sides(by: str) -> None:
             mine = [row[2] for row in rows_of(table) if row[0 if side == "user" else 1] == name]
             counts = np.bincount(np.array(mine, int) - 1, minlength=5)
             assert total[place] == len(mine)
-            expected = (counts + model.settings.prior_strength * overall) / (
-                len(mine) + model.settings.prior_strength
-            )
-            np.testing.assert_allclose(prior[place], expected, rtol=1e-5)
+            np.testing.assert_allclose(prior[place], base_rates(counts, model), rtol=2e-5)
 
 
 def test_only_a_model_of_items_keeps_the_states_of_its_rows() -> None:
@@ -83,15 +63,22 @@ def test_who_only_stands_in_a_validation_file_is_none_of_the_model(by: str) -> N
 
 
 @BOTH
-def test_the_figures_of_validation_are_those_of_predictions_from_the_training_ratings(by: str) -> None:
-    table = ratings()
+@ALL_WAYS
+@pytest.mark.parametrize("with_pairs", [False, True])
+def test_the_figures_of_validation_are_those_of_predictions_from_the_training_ratings(
+    by: str, changes: dict, with_pairs: bool
+) -> None:
+    table = tastes()
     held_out = every_tenth(table)
-
-    model = fit_on(table, held_out, quick(by, validation="file"))
-
-    dense = DenseModel(model, table.filter(pa.array(~held_out)))
     asked = rows_of(table.filter(pa.array(held_out)))
-    shares = np.array([dense.score_pair(dense.training, user, item, exact=False) for user, item, _ in asked])
+    # Of the pairs to predict every second one is known to have been rated.
+    pairs = [row[:2] for row in asked][::2] if with_pairs else []
+
+    model = fit_on(table, held_out, quick(by, validation="file", **changes), also_rated=pairs)
+
+    dense = DenseModel(model, table.filter(pa.array(~held_out)), pairs)
+    exact = model.settings.inference == "exact"
+    shares = np.array([dense.score_pair(dense.training, user, item, exact=exact) for user, item, _ in asked])
     rating = np.array([row[2] for row in asked])
     best = model.record["epochs"][model.record["best_epoch"] - 1]
     error = shares @ SCALE.values - rating
@@ -118,22 +105,47 @@ def test_held_out_ratings_change_nothing_that_is_learned(by: str) -> None:
     np.testing.assert_array_equal(one.column_prior, two.column_prior)
 
 
+# Pairs of unknown rating.
+
+
 @BOTH
-def test_a_refit_is_training_on_all_ratings_for_the_best_number_of_epochs(by: str) -> None:
-    table, recorder = ratings(), Recorder()
-    chosen = fit_on(table, every_tenth(table), quick(by, validation="holdout"))
-    best = chosen.record["best_epoch"]
+@pytest.mark.parametrize("objective", ["divergence", "discriminative"])
+def test_pairs_of_unknown_rating_are_counted_once_beyond_what_is_trained_on(by: str, objective: str) -> None:
+    table = ratings()
+    held_out = every_tenth(table)
+    settings = quick(by, validation="file", objective=objective)
+    unrated = [("u00", item) for item in range(100, 112) if ("u00", item) not in _pairs_of(table)]
+    pairs = [*_pairs_of(table), *unrated, *unrated, ("nobody", 100), ("u00", 999)]
 
-    refitted = fit_on(table, every_tenth(table), quick(by, validation="holdout", refit=True), recorder)
-    plain = fit_on(table, np.zeros(table.num_rows, bool), quick(by, epochs=best))
+    model = fit_on(table, held_out, settings, also_rated=pairs)
 
-    for array, expected in zip(refitted.parameters, plain.parameters, strict=True):
-        np.testing.assert_array_equal(array, expected)
-    np.testing.assert_array_equal(refitted.column_prior, plain.column_prior)
-    assert refitted.record["best_epoch"] == best
-    assert refitted.record["epochs"] == chosen.record["epochs"]
-    assert f"training again on all ratings for {best} epochs" in recorder.told
-    assert len(recorder.reports) == len(chosen.record["epochs"]) + best
+    # Of the ratings those held out are not trained on, so that their pairs count.
+    assert model.record["n_also_rated"] == len(unrated) + np.count_nonzero(held_out)
+    assert fit_on(table, held_out, settings).record["n_also_rated"] == 0
+
+
+@BOTH
+@pytest.mark.parametrize("objective", ["divergence", "discriminative"])
+def test_pairs_of_unknown_rating_are_learned_from_by_a_conditional_model_alone(
+    by: str, objective: str
+) -> None:
+    table, none = ratings(), np.zeros(ratings().num_rows, bool)
+    unrated = [("u00", item) for item in range(100, 112) if ("u00", item) not in _pairs_of(table)]
+    assert unrated
+
+    def learned(conditional: bool, pairs: Pairs) -> Parameters:
+        settings = quick(by, conditional=conditional, objective=objective)
+        return fit_on(table, none, settings, also_rated=pairs).parameters
+
+    assert np.abs(learned(True, unrated).conditional - learned(True, []).conditional).max() > 1e-3
+    np.testing.assert_allclose(learned(False, unrated).weights, learned(False, []).weights, atol=1e-6)
+
+
+def _pairs_of(table: pa.Table) -> list[tuple[object, object]]:
+    return [row[:2] for row in rows_of(table)]
+
+
+# What is recorded.
 
 
 def test_the_record_holds_the_figures_of_every_epoch_and_nothing_of_the_machine() -> None:

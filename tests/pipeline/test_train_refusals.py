@@ -68,13 +68,21 @@ def test_a_validation_file_and_the_settings_have_to_agree(validation: str) -> No
 def test_training_that_diverges_writes_no_model_and_leaves_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "model.parquet"
     path.write_bytes(b"the old one")
-    settings = quick(epochs=30, learning_rate=1000, momentum=0.99, weight_decay=10)
+    settings = quick(epochs=30, learning_rate=1000, momentum="0.99", weight_decay=10)
 
     with pytest.raises(DivergenceError, match="left the finite numbers"):
         rbmcli.train(ratings(), path, settings=settings)
 
     assert path.read_bytes() == b"the old one"
     assert [file.name for file in tmp_path.iterdir() if not file.name.endswith(".lock")] == ["model.parquet"]
+
+
+@pytest.mark.parametrize("by", ["user", "item"])
+def test_more_functions_of_the_level_than_levels_differ_by_are_refused(by: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--level-functions 5: expected at most 4"):
+        rbmcli.train(ratings(), tmp_path / "m.parquet", settings=quick(by, level_functions=5))
+
+    assert not (tmp_path / "m.parquet").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,154 @@
+"""The command `tune`: ratings to the settings that suit them best."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from rbmcli.cli.option_groups import with_options
+from rbmcli.cli.options import FILES, Output, Reading, Running, Scale, Seed
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Measuring
+from rbmcli.config import TuneSettings
+from rbmcli.config.tune import seconds_of
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.tune import TuneResult
+
+SEARCH = "Search"
+_DEFAULTS = TuneSettings()
+
+
+@dataclass(frozen=True)
+class Searching:
+    """How long is searched, and where the search is kept."""
+
+    trials: Annotated[
+        int,
+        typer.Option(
+            "--trials",
+            help="Trials to have at the end, those that the journal holds already among them.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = _DEFAULTS.trials
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            "--budget",
+            metavar="DURATION",
+            help="Time that the search may take, such as 45m or 1h30m; it ends with the first complete trial "
+            "if that takes longer.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None
+    journal: Annotated[
+        Path | None,
+        typer.Option(
+            "--journal",
+            help="File that keeps every trial; a search that was ended goes on from it. BEST.tune.journal "
+            "for -o BEST.toml if not given.",
+            rich_help_panel=FILES,
+        ),
+    ] = None
+
+
+@with_options
+def command(
+    context: typer.Context,
+    ratings: Annotated[
+        str,
+        typer.Argument(
+            metavar="RATINGS", help="Ratings: from prepare, or any that prepare reads.", show_default=False
+        ),
+    ],
+    output: Output,
+    *,
+    searching: Searching,
+    measuring: Measuring,
+    machine: Machine,
+    learning: Learning,
+    divergence: Divergence,
+    discriminative: Discriminative,
+    reading: Reading,
+    scale: Scale,
+    running: Running,
+    seed: Seed = 0,
+) -> None:
+    """Search the settings of train that suit the ratings best, and write them to a TOML file.
+
+    The defaults are tried first, then what optuna makes of the trials so far; trials that fall behind are
+    given up. A setting that is given is kept, and not searched; the defaults below are those of train. The
+    same command goes on with a search that was interrupted. Needs pip install 'rbmcli\\[tune]'.
+
+        rbmcli tune prepared/train.parquet --valid prepared/valid.parquet --budget 1h -o best.toml
+
+        rbmcli train prepared/train.parquet --config best.toml -o model.parquet
+    """
+    started = time.monotonic()
+    settings = TuneSettings(
+        trials=searching.trials,
+        budget=None if searching.budget is None else seconds_of(searching.budget),
+        seed=seed,
+    )
+    every = vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
+    fixed = _given(context, every | {"holdout": measuring.holdout})
+    from rbmcli.cli.console import CommandResult, open_progress, print_result
+    from rbmcli.pipeline.tune import tune
+
+    progress = open_progress(running)
+    result = tune(
+        ratings,
+        output,
+        journal=searching.journal,
+        valid=measuring.valid,
+        also_rated=measuring.also_rated,
+        fixed=fixed,
+        settings=settings,
+        input_settings=reading.settings(),
+        level_settings=scale.settings(),
+        progress=progress,
+    )
+    if running.json:
+        told = settings.as_dict() | {"fixed": fixed}
+        print_result(
+            CommandResult("tune", started, told, _figures(result), [output], seed, packages=("optuna",))
+        )
+        return
+    if not running.quiet:
+        _print_table(result)
+    progress.info(f"{output}: the settings of trial {result.trial}, validation RMSE {result.valid_rmse:.4f}")
+
+
+def _given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that stand on the command line, in the environment, or in the file of `--config`."""
+    sources = {name: context.get_parameter_source(name) for name in values}
+    return {
+        name: value
+        for name, value in values.items()
+        if (source := sources[name]) is not None and source.name != "DEFAULT"
+    }
+
+
+def _figures(result: TuneResult) -> dict[str, Any]:
+    return {
+        "trial": result.trial,
+        "best_epoch": result.best_epoch,
+        "valid_rmse": result.valid_rmse,
+        "valid_nll": result.valid_nll,
+        "default_rmse": result.default_rmse,
+        "trials": result.endings,
+        "searched": result.searched,
+        "settings": result.settings.as_dict(),
+    }
+
+
+def _print_table(result: TuneResult) -> None:
+    from rbmcli.cli.console import print_table
+
+    defaults = "" if result.default_rmse is None else f", the defaults {result.default_rmse:.4f}"
+    nll = "" if result.valid_nll is None else f", NLL {result.valid_nll:.4f}"
+    rows = [[name, str(value)] for name, value in result.searched.items()]
+    print_table(["setting", "best"], rows, f"validation RMSE {result.valid_rmse:.4f}{nll}{defaults}")

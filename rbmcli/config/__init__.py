@@ -1,0 +1,22 @@
+"""Every setting of every step, with its default and its range."""
+
+from __future__ import annotations
+
+from rbmcli.config.base import Settings
+from rbmcli.config.inputs import InputSettings, LevelSettings
+from rbmcli.config.predict import PredictSettings, RecommendSettings
+from rbmcli.config.prepare import PrepareSettings
+from rbmcli.config.train import ResolvedSettings, TrainSettings
+from rbmcli.config.tune import TuneSettings
+
+__all__ = [
+    "InputSettings",
+    "LevelSettings",
+    "PredictSettings",
+    "PrepareSettings",
+    "RecommendSettings",
+    "ResolvedSettings",
+    "Settings",
+    "TrainSettings",
+    "TuneSettings",
+]

@@ -1,0 +1,161 @@
+"""Settings of `train`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rbmcli.config.base import Settings, setting
+from rbmcli.config.schedule import at_epoch, check_schedule
+from rbmcli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """What an RBM is and how it is trained.
+
+    What is None is chosen from the shape of the training ratings, by `rbmcli.models.defaults.resolved`.
+
+    Attributes
+    ----------
+    preset : {"fast", "accurate"}
+        Whether what is None is set at once, or orientation and objective are tried out on the validation
+        ratings, and the best is trained again on all of them.
+    by : {"user", "item"} or None
+        Whose ratings make one row, that is one training case.
+    hidden : int or None
+        Hidden units, F.
+    hidden_units : {"binary", "gaussian"}
+        Whether hidden units are 0 or 1, or normal with variance 1.
+    factors : int
+        Factors C of the weights, W_ij^k = sum_c A_ic^k B_cj; 0 for weights that are not factored.
+    level_functions : int or None
+        Functions S of the level that weights are sums of; 0 for weights of their own for every level.
+    conditional : bool
+        Whether which columns were rated enters the hidden units (the term D).
+    row_bias : bool
+        Whether the row bias is added to the visible logits.
+    row_bias_strength : float
+        Ratings at the row's base rates that the row bias starts from.
+    prior_strength : float
+        Ratings at the overall rates that a column's base rates start from.
+    tilt_penalty : float
+        Penalty of the tilt of these rates and of those of the row bias towards what was counted.
+    inference : {"mean-field", "exact"}
+        How predictions sum over the hidden units.
+    objective : {"divergence", "discriminative"} or None
+        What training follows: contrastive divergence, or the loss of ratings that are hidden.
+    fine_tune : bool
+        Whether contrastive divergence is followed by discriminative training.
+    epochs : int or None
+        Most passes over the training ratings, by each objective.
+    patience : int
+        Epochs without a better validation RMSE after which training by an objective stops.
+    batch_size : int
+        Rows of a mini-batch.
+    average : int
+        Epochs, the last ones, that parameters are averaged over.
+    learning_rate, rate_decay : float
+        Epoch e, from 0, of contrastive divergence learns at learning_rate / (1 + rate_decay * e); None
+        takes 0.05, or 0.005 with normal hidden units.
+    momentum : str
+        Share of the last step that goes on in the next: a number, or a schedule such as "0.5,0.9@6".
+    weight_decay : float or None
+        L2 shrinkage of weights and of the conditional term, in units of the gradient.
+    cd_steps : str
+        Gibbs steps T of contrastive divergence: a number, or a schedule "1,3@20,5@40".
+    reconstruction : {"mean-field", "sampled"}
+        Whether a reconstruction is probabilities or a sampled level.
+    persistent : bool
+        Whether Gibbs chains go on from epoch to epoch; then reconstructions are sampled.
+    keep : float
+        Share of a row's ratings that discriminative training keeps as input.
+    squared_share : float
+        Share of squared error in the discriminative loss; the rest is cross-entropy.
+    network_rate, network_rate_decay : float
+        Learning rate of Adam in discriminative training, and its decay.
+    penalty : float or None
+        L2 penalty of weights and of the conditional term, added to the loss of all ratings, in
+        discriminative training.
+    validation : {"file", "holdout", "none"}
+        What the epochs are measured on: a file of ratings, a share of the training ratings, nothing.
+    holdout : float
+        That share.
+    refit : bool or None
+        Whether to train again, on the validation ratings too, for as many epochs as were best.
+    seed : int
+        Seed of everything random.
+    """
+
+    preset: str = setting("fast", choices=("fast", "accurate"))
+    by: str | None = setting(None, choices=("user", "item"))
+    hidden: int | None = setting(None, low=1, high=100_000)
+    hidden_units: str = setting("binary", choices=("binary", "gaussian"))
+    factors: int = setting(0, low=0, high=100_000)
+    level_functions: int | None = setting(None, low=0, high=254)
+    conditional: bool = True
+    row_bias: bool = True
+    row_bias_strength: float = setting(20.0, low=1e-3, high=1e6)
+    prior_strength: float = setting(20.0, low=1e-3, high=1e6)
+    tilt_penalty: float = setting(4.0, low=1e-3, high=1e9)
+    inference: str = setting("mean-field", choices=("mean-field", "exact"))
+    objective: str | None = setting(None, choices=("divergence", "discriminative"))
+    fine_tune: bool = False
+    epochs: int | None = setting(None, low=1, high=1_000_000)
+    patience: int = setting(20, low=1, high=1_000_000)
+    batch_size: int = setting(100, low=1, high=10_000_000)
+    average: int = setting(10, low=1, high=1_000_000)
+    learning_rate: float | None = setting(None, low=1e-9, high=1e3)
+    rate_decay: float = setting(0.03, low=0.0, high=1e3)
+    momentum: str = "0.9"
+    weight_decay: float | None = setting(None, low=0.0, high=10.0)
+    cd_steps: str = "1"
+    reconstruction: str = setting("mean-field", choices=("mean-field", "sampled"))
+    persistent: bool = False
+    keep: float = setting(0.5, low=0.0, high=0.999)
+    squared_share: float = setting(0.5, low=0.0, high=1.0)
+    network_rate: float = setting(0.003, low=1e-9, high=1e3)
+    network_rate_decay: float = setting(0.03, low=0.0, high=1e3)
+    penalty: float | None = setting(None, low=0.0, high=1e6)
+    validation: str = setting("holdout", choices=("file", "holdout", "none"))
+    holdout: float = setting(0.1, low=0.001, high=0.9)
+    refit: bool | None = None
+    seed: int = setting(0, low=0, high=2**63 - 1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_schedule(self.cd_steps, "--cd-steps", 1, 10_000, whole=True)
+        check_schedule(self.momentum, "--momentum", 0, 0.999, whole=False)
+        if self.refit and self.validation == "none":
+            raise UsageError(
+                "--refit trains again for the best number of epochs, which is not known without validation",
+                hint="leave out --refit or --no-valid",
+            )
+
+    def steps_at(self, epoch: int) -> int:
+        """Return the Gibbs steps of an epoch, counted from 0."""
+        return int(at_epoch(self.cd_steps, epoch))
+
+    def momentum_at(self, epoch: int) -> float:
+        """Return the momentum of an epoch, counted from 0."""
+        return at_epoch(self.momentum, epoch)
+
+
+@dataclass(frozen=True)
+class ResolvedSettings(TrainSettings):
+    """Settings of `train` with nothing left to choose: those of a model."""
+
+    by: str = setting("user", choices=("user", "item"))
+    hidden: int = setting(100, low=1, high=100_000)
+    level_functions: int = setting(0, low=0, high=254)
+    objective: str = setting("discriminative", choices=("divergence", "discriminative"))
+    epochs: int = setting(200, low=1, high=1_000_000)
+    learning_rate: float = setting(0.05, low=1e-9, high=1e3)
+    weight_decay: float = setting(0.005, low=0.0, high=10.0)
+    penalty: float = setting(4.0, low=0.0, high=1e6)
+    refit: bool = False
+
+    def stages(self) -> list[str]:
+        """Return the objectives to train by, one after the other."""
+        if self.objective == "divergence" and self.fine_tune:
+            return ["divergence", "discriminative"]
+        return [self.objective]

@@ -1,0 +1,70 @@
+"""Settings that follow from the shape of the training ratings, where the user has not chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+from rbmcli.config import ResolvedSettings, TrainSettings
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What is known of a table of ratings before it is learned from.
+
+    Attributes
+    ----------
+    users, items, ratings, levels : int
+        How many of each there are.
+    """
+
+    users: int
+    items: int
+    ratings: int
+    levels: int
+
+
+def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
+    """Return settings in which what was None is set by the shape of the ratings.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        Settings as the user gave them; what is not None stays.
+    shape : Shape
+        The training ratings.
+    """
+    by = settings.by or "user"
+    objective = settings.objective or ("divergence" if settings.fine_tune else "discriminative")
+    chosen: dict[str, Any] = {
+        "by": by,
+        "objective": objective,
+        "hidden": 100,
+        "level_functions": 0,
+        "epochs": 200 if objective == "discriminative" else 100,
+        "learning_rate": 0.05 if settings.hidden_units == "binary" else 0.005,
+        "weight_decay": 0.01 if by == "user" else 0.005,
+        "penalty": 4.0,
+        "refit": settings.preset == "accurate" and settings.validation != "none",
+    }
+    given = {name: value for name, value in vars(settings).items() if value is not None}
+    return ResolvedSettings(**(chosen | given))
+
+
+def candidates(settings: TrainSettings, shape: Shape) -> list[ResolvedSettings]:
+    """Return the settings to try out on validation ratings: one, or with preset accurate several.
+
+    Orientation and objective are tried out as far as they are not given.
+    """
+    if settings.preset == "fast" or settings.validation == "none":
+        return [resolved(settings, shape)]
+    ways = [settings.by] if settings.by else ["item", "user"]
+    objectives = [settings.objective] if settings.objective else ["discriminative", "divergence"]
+    return [
+        resolved(
+            dataclasses.replace(settings, by=by, objective=objective, fine_tune=settings.fine_tune), shape
+        )
+        for by in ways
+        for objective in objectives
+    ]

@@ -1,0 +1,262 @@
+"""The search for settings: trial after trial, each a training that is measured on the validation ratings.
+
+Optuna chooses what to try, by the tree-structured Parzen estimator, and which trials to give up early, by the
+median of the others at the same epoch. What a trial tries follows from the seed, its place and the trials
+before it alone, so that a search that was ended and goes on does what an unbroken one does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from rbmcli.config import ResolvedSettings, TuneSettings
+from rbmcli.errors import DataError, DivergenceError
+from rbmcli.models.training import try_settings
+from rbmcli.models.tuning import Choice, Range, SearchSpace
+from rbmcli.pipeline.train import TrainingInput
+from rbmcli.progress import EpochReport, Progress
+
+if TYPE_CHECKING:
+    import optuna
+
+_OUTCOME = "outcome"
+_RANDOM_TRIALS = 10
+_TRIALS_BEFORE_PRUNING = 5
+_EPOCHS_BEFORE_PRUNING = 5
+
+
+@dataclass(frozen=True)
+class TrialOutcome:
+    """A trial that has ended, as the journal keeps it.
+
+    Attributes
+    ----------
+    settings : dict
+        All settings of the training.
+    ending : {"complete", "pruned", "diverged"}
+        Whether it went on until validation ended it, was given up because others were better, or left the
+        finite numbers.
+    epochs : int
+        Epochs that were run.
+    best_epoch : int
+        The one with the smallest validation RMSE.
+    valid_rmse, valid_nll : float or None
+        Its figures.
+    """
+
+    settings: dict[str, Any]
+    ending: str
+    epochs: int
+    best_epoch: int
+    valid_rmse: float | None
+    valid_nll: float | None
+
+
+class _OutOfTime(Exception):  # noqa: N818
+    """The budget is spent: no error, but the end of the search."""
+
+
+class _Listener(Progress):
+    """Hands the figures of each epoch to the pruner, and keeps those of the best one.
+
+    What training tells otherwise is of no interest in a search, but for warnings.
+    """
+
+    def __init__(self, trial: optuna.Trial, progress: Progress, is_over: Callable[[], bool]) -> None:
+        self._trial, self._progress, self._is_over = trial, progress, is_over
+        self.best: EpochReport | None = None
+        self.epochs = 0
+
+    def warn(self, message: str) -> None:
+        """Tell it."""
+        self._progress.warn(message)
+
+    def epoch(self, report: EpochReport) -> None:
+        """Report the validation RMSE, and end the trial where that is to be."""
+        import optuna
+
+        self.epochs = report.epoch
+        if report.is_best:
+            self.best = report
+        if report.valid_rmse is not None:
+            self._trial.report(report.valid_rmse, report.epoch)
+        if self._is_over():
+            raise _OutOfTime
+        if self._trial.should_prune():
+            raise optuna.TrialPruned
+
+    def outcome(self, settings: ResolvedSettings, ending: str) -> TrialOutcome:
+        """Return what became of the trial."""
+        if self.best is None:
+            return TrialOutcome(settings.as_dict(), ending, self.epochs, 0, None, None)
+        rmse, nll = _finite(self.best.valid_rmse), _finite(self.best.valid_nll)
+        return TrialOutcome(settings.as_dict(), ending, self.epochs, self.best.epoch, rmse, nll)
+
+
+class Search:
+    """A search under way.
+
+    Parameters
+    ----------
+    study : optuna.Study
+        Holds the trials; those of an earlier run count.
+    space : SearchSpace
+        What is searched.
+    given : TrainingInput
+        Ratings, those that are held out for all trials alike, and the scale.
+    settings : TuneSettings
+        How many trials, and the seed.
+    deadline : float
+        Value of `time.monotonic()` at which the budget is spent; infinite for no budget.
+    progress : Progress
+        Told each trial.
+
+    Attributes
+    ----------
+    outcomes : list of TrialOutcome
+        The trials that have ended, in the order of their places.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        space: SearchSpace,
+        given: TrainingInput,
+        settings: TuneSettings,
+        deadline: float,
+        progress: Progress,
+    ) -> None:
+        import optuna
+
+        self._study, self._space, self._given = study, space, given
+        self._settings, self._deadline, self._progress = settings, deadline, progress
+        states = optuna.trial.TrialState
+        ended = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
+        try:
+            self.outcomes = [TrialOutcome(**trial.user_attrs[_OUTCOME]) for trial in ended]
+        except (KeyError, TypeError):
+            raise DataError("the journal holds trials that are not of this search") from None
+        # A run that was killed left its trial under way. It must not count, for its place is tried again.
+        for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+            study.tell(trial.number, state=states.FAIL)
+        study.pruner = optuna.pruners.MedianPruner(
+            n_startup_trials=max(_TRIALS_BEFORE_PRUNING, len(space.defaults)),
+            n_warmup_steps=_EPOCHS_BEFORE_PRUNING,
+        )
+
+    @property
+    def best(self) -> int | None:
+        """Place of the complete trial with the smallest validation RMSE, from 0; None without one."""
+        return self._best_among(len(self.outcomes))
+
+    @property
+    def best_default(self) -> int | None:
+        """The same among the defaults."""
+        return self._best_among(len(self._space.defaults))
+
+    def _best_among(self, first: int) -> int | None:
+        complete = [
+            (outcome.valid_rmse, place)
+            for place, outcome in enumerate(self.outcomes[:first])
+            if outcome.ending == "complete" and outcome.valid_rmse is not None
+        ]
+        return min(complete)[1] if complete else None
+
+    def run(self) -> None:
+        """Do trials until there are as many as asked for, or the budget is spent."""
+        wanted, done = self._settings.trials, len(self.outcomes)
+        if done:
+            self._progress.info(f"going on: {done:,} of {wanted:,} trials are done")
+        with self._progress.step("searching settings", total=max(wanted - done, 0)) as step:
+            while len(self.outcomes) < wanted and not self._is_over():
+                self._do_trial()
+                step.advance(1)
+        if len(self.outcomes) < wanted:
+            self._progress.info(f"the budget is spent after {len(self.outcomes):,} of {wanted:,} trials")
+
+    def _is_over(self) -> bool:
+        """Tell whether the budget is spent; it is not before there is something to show for it."""
+        return time.monotonic() >= self._deadline and self.best is not None
+
+    def _do_trial(self) -> None:
+        import optuna
+
+        trial, settings = self._ask()
+        listener = _Listener(trial, self._progress, self._is_over)
+        given, states = self._given, optuna.trial.TrialState
+        ending = "complete"
+        try:
+            try_settings(given.ratings, given.held_out, given.levels, settings, listener)
+        except optuna.TrialPruned:
+            ending = "pruned"
+        except DivergenceError:
+            ending = "diverged"
+        except _OutOfTime:
+            self._study.tell(trial, state=states.FAIL)
+            return
+        outcome = listener.outcome(settings, ending)
+        if ending == "complete" and outcome.valid_rmse is None:
+            outcome = dataclasses.replace(outcome, ending="diverged")
+        trial.set_user_attr(_OUTCOME, dataclasses.asdict(outcome))
+        if outcome.ending == "complete":
+            self._study.tell(trial, outcome.valid_rmse)
+        else:
+            # To the sampler a trial that diverged is one of the worst, as one that was given up.
+            self._study.tell(trial, state=states.PRUNED)
+        self.outcomes.append(outcome)
+        self._tell(outcome)
+
+    def _ask(self) -> tuple[optuna.Trial, ResolvedSettings]:
+        """Return the next trial and its settings: a default, then what the sampler chooses."""
+        import optuna
+
+        place, defaults = len(self.outcomes), self._space.defaults
+        self._study.sampler = optuna.samplers.TPESampler(
+            n_startup_trials=max(_RANDOM_TRIALS, len(defaults)),
+            multivariate=False,
+            constant_liar=False,
+            seed=int(np.random.SeedSequence([self._settings.seed, place]).generate_state(1)[0]),
+        )
+        waiting = (optuna.trial.TrialState.WAITING,)
+        if place < len(defaults) and not self._study.get_trials(deepcopy=False, states=waiting):
+            self._study.enqueue_trial(self._space.searched(defaults[place]))
+        trial = self._study.ask()
+        drawn = self._space.draw(lambda name, range_: range_.rounded(_suggest(trial, name, range_)))
+        return trial, defaults[place] if place < len(defaults) else drawn
+
+    def _tell(self, outcome: TrialOutcome) -> None:
+        place, best = len(self.outcomes) - 1, self.best
+        told = {
+            "complete": f"validation RMSE {_figure(outcome.valid_rmse)} in epoch {outcome.best_epoch}",
+            "pruned": f"given up after epoch {outcome.epochs}, validation RMSE {_figure(outcome.valid_rmse)}",
+            "diverged": f"left the finite numbers after epoch {outcome.epochs}",
+        }[outcome.ending]
+        if best == place:
+            told += ", best"
+        elif best is not None:
+            told += f"; best {_figure(self.outcomes[best].valid_rmse)}"
+        how = f"rows of {outcome.settings['by']}s, {outcome.settings['objective']}"
+        self._progress.info(f"trial {place + 1} of {self._settings.trials}: {how}: {told}")
+
+
+def _suggest(trial: optuna.Trial, name: str, range_: Range) -> Any:
+    if isinstance(range_, Choice):
+        return trial.suggest_categorical(name, range_.values)
+    if range_.whole:
+        return trial.suggest_int(name, int(range_.low), int(range_.high), log=range_.by_factors)
+    return trial.suggest_float(name, range_.low, range_.high, log=range_.by_factors)
+
+
+def _finite(figure: float | None) -> float | None:
+    return figure if figure is not None and math.isfinite(figure) else None
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"

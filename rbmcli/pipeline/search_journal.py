@@ -1,0 +1,124 @@
+"""The journal of a search: every trial on disk as it goes, so that a search that was ended can go on.
+
+It is optuna's journal, a line of JSON for each event. Around it are a lock, so that no two searches write
+it, and the repair of a last line that a killed run left unfinished.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rbmcli.data.storage import locked
+from rbmcli.errors import DataError, MismatchError
+
+if TYPE_CHECKING:
+    from optuna import Study
+
+STUDY = "rbmcli tune"
+_DESCRIPTION = "search"
+_LINE_START = b'{"op_code":'
+_OTHER_FILE = "give --journal another file"
+
+
+@contextmanager
+def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[Study]:
+    """Yield the study of a journal, which is begun where there is none, and hold the journal's lock.
+
+    Parameters
+    ----------
+    path : Path or None
+        The journal; None keeps the study in memory.
+    description : mapping
+        What the search is of, as values of JSON; a journal that was begun with another one is refused.
+
+    Raises
+    ------
+    DataError
+        If the file is no journal, or damaged.
+    LockedError
+        If another search is writing it.
+    MismatchError
+        If it is of another search.
+    """
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
+    if path is None:
+        yield optuna.create_study(study_name=STUDY)
+        return
+    with locked(path):
+        _mend(path)
+        try:
+            storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+            study = optuna.create_study(study_name=STUDY, storage=storage, load_if_exists=True)
+            begun_with = study.user_attrs.get(_DESCRIPTION)
+        except (optuna.exceptions.OptunaError, LookupError, ValueError, TypeError, AttributeError) as error:
+            raise DataError(f"{path}: the journal is damaged: {error}", hint=_OTHER_FILE) from None
+        if begun_with is None:
+            study.set_user_attr(_DESCRIPTION, dict(description))
+        else:
+            _check_same(begun_with, description, path)
+        yield study
+
+
+def _mend(path: Path) -> None:
+    """Cut off a last line that is not whole, and the lock that optuna left; refuse what is no journal."""
+    if not path.exists():
+        return
+    # optuna's lock is a link to the journal. Since ours is held nobody can be using it.
+    link = path.with_name(f"{path.name}.lock")
+    if link.is_symlink():
+        link.unlink()
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    for number, line in enumerate(content[:whole].splitlines(), 1):
+        if not _is_event(line):
+            raise DataError(f"{path}:{number}: is no line of the journal of a search", hint=_OTHER_FILE)
+    rest = content[whole:]
+    # A file of something else may have no end of a line either, and must not be cut.
+    if not _LINE_START.startswith(rest[: len(_LINE_START)]):
+        raise DataError(f"{path}: is no journal of a search", hint=_OTHER_FILE)
+    if rest:
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+
+
+def _is_event(line: bytes) -> bool:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return False
+    return isinstance(event, dict) and "op_code" in event
+
+
+def _check_same(begun_with: Mapping[str, Any], description: Mapping[str, Any], path: Path) -> None:
+    """Refuse a journal of another search, and say in what it differs."""
+    # The journal gives lists back for tuples.
+    now = json.loads(json.dumps(description))
+    differing = [name for name in now if begun_with.get(name) != now[name]]
+    if not differing:
+        return
+    name = differing[0]
+    then = begun_with.get(name, {})
+    what = f"other {name}"
+    if name == "settings":
+        told = [
+            f"{key} {_told(then.get(key))}, now {_told(now[name].get(key))}"
+            for key in {**then, **now[name]}
+            if then.get(key) != now[name].get(key)
+        ]
+        what += f": {'; '.join(told)}"
+    raise MismatchError(
+        f"{path}: the search in it was begun with {what}",
+        hint=f"{_OTHER_FILE}, or delete this one to begin anew",
+    )
+
+
+def _told(value: object) -> str:
+    return "searched" if value is None else str(value)

@@ -1,0 +1,162 @@
+"""Runs every kernel in every form, and whole fits, and prints the number of threads and a hash of each.
+
+A program of its own, because Numba's largest number of threads is fixed when a process starts:
+
+    NUMBA_NUM_THREADS=4 python -m tests.kernels.fingerprints
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+import numba
+import numpy as np
+
+from rbmcli.config import ResolvedSettings
+from rbmcli.kernels.folding import fold_in_groups
+from rbmcli.kernels.row_bias import base_rates, row_biases
+from rbmcli.kernels.scoring import (
+    NOT_OWN,
+    Asked,
+    activate_also_rated,
+    activate_rows,
+    empty_states,
+    score_pairs,
+)
+from rbmcli.models.fit import TrainingData, Validation, fit
+from rbmcli.progress import SILENT
+from tests.kernels.cases import KINDS, Kind, Problem, Shape, random_problem
+from tests.kernels.runs import diverge, objective, propagate_back, rule, smoothing
+
+# Several chunks of rows and of columns, and several blocks of rows, for the threads to share.
+SHAPE = Shape(rows=200, columns=60, levels=5, hidden=12, density=0.3, unknown=0.1)
+# Of four hidden units the compiler once made other sums in one process than in the next.
+FEW_HIDDEN = replace(SHAPE, hidden=4, unknown=0.0)
+JOINT = replace(SHAPE, unknown=0.0, kind=Kind(conditional=False))
+
+WAYS = {"mean-field": {}, "sampled": {"sampled": True}, "persistent": {"persistent": True}}
+FITS = {
+    "mean-field": {"objective": "divergence"},
+    "mean-field, few hidden units": {"objective": "divergence", "hidden": FEW_HIDDEN.hidden},
+    "sampled, exact": {"objective": "divergence", "reconstruction": "sampled", "inference": "exact"},
+    "persistent, factored": {"objective": "divergence", "persistent": True, "factors": 3},
+    "fine-tuned": {"objective": "divergence", "fine_tune": True},
+    "discriminative, shared": {"objective": "discriminative", "level_functions": 2},
+}
+
+
+def digest(results: Iterable[object]) -> str:
+    """Return a hash of arrays and numbers, in their order."""
+    state = hashlib.blake2b(digest_size=16)
+    for result in results:
+        state.update(result.tobytes() if isinstance(result, np.ndarray) else repr(result).encode())
+    return state.hexdigest()
+
+
+def diverged(problem: Problem, key: int, way: dict[str, bool]) -> Iterator[object]:
+    """Yield what two mini-batches of contrastive divergence make of a problem."""
+    how, chain = rule(2, rate=0.05, **way), problem.batch.level
+    for number in range(2):
+        outcome = diverge(problem, how, key + number, chain if how.persistent else None)
+        problem = replace(problem, parameters=outcome.parameters, velocity=outcome.velocity)
+        chain = outcome.chain
+        yield from (*outcome.parameters, *outcome.velocity, outcome.loss, chain)
+
+
+def propagated_back(problem: Problem, key: int) -> Iterator[object]:
+    """Yield what two mini-batches of back-propagation make of a problem."""
+    what = objective(problem)
+    for number in range(2):
+        found = propagate_back(problem, what, key + number)
+        problem = replace(
+            problem, parameters=found.parameters, velocity=found.mean, square=found.square, times=found.times
+        )
+        yield from (*found.parameters, *found.mean, *found.square, found.times, found.loss, found.hidden)
+
+
+def scored(problem: Problem) -> Iterator[object]:
+    """Yield the states of the rows of a problem, and mean-field and exact scores of all their pairs."""
+    ratings, besides, prior = problem.ratings, problem.also_rated, problem.column_prior
+    rows, columns = len(ratings), ratings.columns
+    states = empty_states(rows, problem.parameters)
+    of_ratings = (ratings.start, ratings.column, ratings.level)
+    activate_rows(*of_ratings, problem.parameters, prior, problem.form, states)
+    activate_also_rated(besides.start, besides.column, problem.parameters, states)
+    yield from states
+    own = np.full((rows, columns), NOT_OWN, np.uint8)
+    own[ratings.row_of_each(), ratings.column] = ratings.level
+    start = np.arange(rows + 1, dtype=np.int64) * columns
+    asked = Asked(start, np.tile(np.arange(columns, dtype=np.int32), rows), own.ravel())
+    for exact in (False, True):
+        probability = np.empty((rows * columns, prior.shape[1]), np.float32)
+        how = smoothing(prior.shape[1])
+        score_pairs(asked, states, problem.parameters, prior, problem.form, how, exact, probability)
+        yield probability
+
+
+def counted(problem: Problem) -> Iterator[np.ndarray]:
+    """Yield base rates of all columns, and row biases of all rows, of a problem."""
+    levels, generator = problem.row_bias.shape[1], np.random.default_rng(3)
+    counts = generator.integers(20, size=(5000, levels)).astype(np.float32)
+    rates, bias = np.empty_like(counts), np.empty_like(counts)
+    base_rates(counts, problem.column_prior[0], smoothing(levels), rates)
+    row_biases(counts, counts.sum(axis=1, keepdims=True) * rates, smoothing(levels), bias)
+    yield from (rates, bias)
+
+
+def folded_in(problem: Problem) -> Iterator[np.ndarray]:
+    """Yield parameters of groups that are folded in, of the rows of a problem."""
+    ratings, generator = problem.ratings, np.random.default_rng(4)
+    levels, features = problem.row_bias.shape[1], generator.random((ratings.columns, 7), np.float32)
+    centre = generator.standard_normal((len(ratings), levels, 8))
+    bias, value = generator.random((ratings.columns, levels), np.float32), np.empty_like(centre)
+    of_ratings = (ratings.start, ratings.column, ratings.level)
+    fold_in_groups(*of_ratings, features, bias, np.ones(8), np.eye(levels), levels, centre, value)
+    yield value
+
+
+def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
+    """Yield parameters and figures of a fit."""
+    generator, problem = np.random.default_rng(7), random_problem(SHAPE, seed=7)
+    options = {"hidden": SHAPE.hidden, "epochs": 2, "batch_size": 150, "cd_steps": "1,2@2", "seed": seed}
+    values = np.arange(1, SHAPE.levels + 1, dtype=np.float32)
+    data = TrainingData(problem.ratings, problem.column_prior, values, smoothing(SHAPE.levels))
+    column = generator.integers(SHAPE.columns, size=SHAPE.rows).astype(np.int32)
+    level = generator.integers(SHAPE.levels, size=SHAPE.rows).astype(np.uint8)
+    own = np.full(SHAPE.rows, NOT_OWN, np.uint8)
+    validation = Validation(
+        Asked(np.arange(SHAPE.rows + 1, dtype=np.int64), column, own), level, values[level]
+    )
+    outcome = fit(data, ResolvedSettings(**options | changes), validation, SILENT)
+    yield from outcome.parameters
+    for report in outcome.epochs:
+        yield report.loss, report.valid_rmse, report.valid_nll
+
+
+def fingerprints(seed: int = 0) -> dict[str, str]:
+    """Return a hash of the results of every kernel in every form, and of every fit, by name."""
+    results = {}
+    shapes = {name: replace(SHAPE, kind=kind) for name, kind in KINDS.items()}
+    shapes["few hidden units"] = FEW_HIDDEN
+    for name, shape in shapes.items():
+        problem = random_problem(shape, seed=1)
+        for way, how in WAYS.items():
+            results[f"contrastive_divergence, {name}, {way}"] = digest(diverged(problem, 5 + seed, how))
+        results[f"backpropagate, {name}"] = digest(propagated_back(problem, 6 + seed))
+        results[f"score_pairs, {name}"] = digest(scored(problem))
+    problem = random_problem(JOINT, seed=2)
+    for way, how in WAYS.items():
+        in_weights = digest(diverged(problem, 7 + seed, {"joint": True, **how}))
+        results[f"contrastive_divergence, D in the weights, {way}"] = in_weights
+    results["base_rates and row_biases"] = digest(counted(problem))
+    results["fold_in_groups"] = digest(folded_in(problem))
+    for name, changes in FITS.items():
+        results[f"fit, {name}"] = digest(fitted(seed, changes))
+    return results
+
+
+if __name__ == "__main__":
+    print(json.dumps({"threads": numba.get_num_threads(), "fingerprints": fingerprints()}))  # noqa: T201
