@@ -20,11 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.accuracy_tables import tell
 from benchmarks.commands import CommandFailedError, Outcome, needed, run_command
 from benchmarks.generated import Size, generated_ratings
 from benchmarks.machine import description
 from benchmarks.rating_sets import SOURCES, Split, source_of, split_new_users, split_test
-from benchmarks.results import print_table, write_json
+from benchmarks.results import write_json
 from benchmarks.runs import GROUPS, NEW_USERS, NOTHING, Run
 
 _CHOSEN = ("by", "objective", "fine_tune", "hidden", "level_functions", "penalty", "weight_decay", "refit")
@@ -182,43 +183,6 @@ def _is_finite(model: Path) -> bool:
     lists = [column for column in table.columns if pa.types.is_list(column.type)]
     numbers = [chunk.flatten() for column in lists for chunk in column.chunks]
     return bool(numbers) and all(np.isfinite(each.to_numpy(zero_copy_only=False)).all() for each in numbers)
-
-
-def tell(group: str, results: list[dict[str, Any]]) -> None:
-    """Print the results of a group as a table."""
-    heads = ["set", "options", "seed", "inference", "x rate", "RMSE", "NLL", "bias RMSE", "train CPU s"]
-    rows = [
-        [
-            each["set"],
-            each["options"],
-            each["seed"],
-            each["inference"],
-            each["rate_factor"],
-            *(_figure(each.get(name), 4) for name in ("rmse", "nll", "bias_rmse")),
-            _figure(each.get("train_cpu_seconds"), 1),
-            _figure(each.get("predict_cpu_seconds"), 1),
-            _in_words(each),
-        ]
-        for each in results
-    ]
-    heads += ["predict CPU s", "outcome"]
-    # What is the same in every row of a group, or in none of them, says nothing.
-    said = [place for place in range(len(heads)) if place < 2 or len({str(row[place]) for row in rows}) > 1]
-    said += [place for place in (5, 6, 7, 8, 9) if place not in said and rows[0][place] is not None]
-    said.sort()
-    print_table(group, [heads[place] for place in said], [[row[place] for place in said] for row in rows])
-
-
-def _in_words(result: dict[str, Any]) -> str:
-    """Return how a run ended, and for a preset what it chose."""
-    chosen = result.get("chosen", {})
-    if result["outcome"] == "done" and "--preset" in result["options"]:
-        return f"by {chosen['by']}, {chosen['objective']}, F={chosen['hidden']}"
-    return str(result["outcome"])
-
-
-def _figure(value: float | None, digits: int) -> str | None:
-    return None if value is None else f"{value:.{digits}f}"
 
 
 def _names(text: str, known: list[str]) -> list[str]:

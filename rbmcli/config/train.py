@@ -94,8 +94,8 @@ class TrainSettings(Settings):
     level_functions: int | None = setting(None, low=0, high=254)
     conditional: bool = True
     row_bias: bool = True
-    row_bias_strength: float = setting(20.0, low=1e-3, high=1e6)
-    prior_strength: float = setting(20.0, low=1e-3, high=1e6)
+    row_bias_strength: float = setting(60.0, low=1e-3, high=1e6)
+    prior_strength: float = setting(40.0, low=1e-3, high=1e6)
     tilt_penalty: float = setting(4.0, low=1e-3, high=1e9)
     inference: str = setting("mean-field", choices=("mean-field", "exact"))
     objective: str | None = setting(None, choices=("divergence", "discriminative"))

@@ -8,6 +8,11 @@ from typing import Any
 
 from rbmcli.config import ResolvedSettings, TrainSettings
 
+_FAST_VISITS = 28_000_000
+"""Ratings that preset fast learns from in all its epochs, so that it takes seconds."""
+
+_FEWEST_EPOCHS = 20
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -37,19 +42,31 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
     """
     by = settings.by or "user"
     objective = settings.objective or ("divergence" if settings.fine_tune else "discriminative")
+    most_epochs = 200 if objective == "discriminative" else 100
+    if settings.preset == "fast":
+        most_epochs = max(min(most_epochs, _FAST_VISITS // max(shape.ratings, 1)), _FEWEST_EPOCHS)
     chosen: dict[str, Any] = {
         "by": by,
         "objective": objective,
         "hidden": 100,
         "level_functions": 0,
-        "epochs": 200 if objective == "discriminative" else 100,
+        "epochs": most_epochs,
         "learning_rate": 0.05 if settings.hidden_units == "binary" else 0.005,
         "weight_decay": 0.01 if by == "user" else 0.005,
-        "penalty": 4.0,
+        "penalty": _penalty(shape.ratings / max(shape.items if by == "user" else shape.users, 1)),
         "refit": settings.preset == "accurate" and settings.validation != "none",
     }
     given = {name: value for name, value in vars(settings).items() if value is not None}
     return ResolvedSettings(**(chosen | given))
+
+
+def _penalty(ratings_of_column: float) -> float:
+    """Return the L2 penalty of weights, from the mean number of ratings of a column.
+
+    Weights of columns with few ratings learn from their noise first. Chosen on held-out parts of the training
+    ratings of MovieLens 100K, latest-small and 1M: 4 with sixty ratings or more, up to four times that.
+    """
+    return 4.0 * min(max((60.0 / max(ratings_of_column, 1.0)) ** 0.5, 1.0), 4.0)
 
 
 def candidates(settings: TrainSettings, shape: Shape) -> list[ResolvedSettings]:

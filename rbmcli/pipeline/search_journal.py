@@ -23,6 +23,8 @@ STUDY = "rbmcli tune"
 _DESCRIPTION = "search"
 _LINE_START = b'{"op_code":'
 _OTHER_FILE = "give --journal another file"
+_DAMAGE = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What optuna answers events with that make no sense."""
 
 
 @contextmanager
@@ -55,10 +57,14 @@ def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[St
         _mend(path)
         try:
             storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
-            study = optuna.create_study(study_name=STUDY, storage=storage, load_if_exists=True)
+            is_begun = STUDY in optuna.get_all_study_names(storage)
+            # To create a study that there is writes to the journal, which may have to be refused.
+            open_ = optuna.load_study if is_begun else optuna.create_study
+            study = open_(study_name=STUDY, storage=storage)
             begun_with = study.user_attrs.get(_DESCRIPTION)
-        except (optuna.exceptions.OptunaError, LookupError, ValueError, TypeError, AttributeError) as error:
-            raise DataError(f"{path}: the journal is damaged: {error}", hint=_OTHER_FILE) from None
+        except _DAMAGE as error:
+            reason = str(error) or type(error).__name__
+            raise DataError(f"{path}: the journal is damaged: {reason}", hint=_OTHER_FILE) from None
         if begun_with is None:
             study.set_user_attr(_DESCRIPTION, dict(description))
         else:
@@ -121,4 +127,4 @@ def _check_same(begun_with: Mapping[str, Any], description: Mapping[str, Any], p
 
 
 def _told(value: object) -> str:
-    return "searched" if value is None else str(value)
+    return "not given" if value is None else str(value)

@@ -195,12 +195,13 @@ def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, An
     also_rated = read.ratings.also_rated
     pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
     held_out = read.held_out
+    # The first that differs is told, and what is held out differs with some settings.
     return {
+        "settings": {**fixed, "seed": read.settings.seed},
         "ratings": run_fingerprint(read.table.filter(pa.array(~held_out)), {}),
         "validation ratings": run_fingerprint(read.table.filter(pa.array(held_out)), {}),
         "levels": [float(value) for value in read.levels.values],
         "also-rated pairs": None if pairs is None else digest(pairs),
-        "settings": {**fixed, "seed": read.settings.seed},
         "ranges or defaults": space.as_dict(),
     }
 
