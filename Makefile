@@ -9,7 +9,7 @@ READER := 49298
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint bench clean
 
 help: ## List the targets.
 	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +71,12 @@ lint: .venv/linted ## Check style, types, and that imports go down only.
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# --- Benchmarks: speed anywhere; accuracy on the sets of a folder, which benchmarks/README.md lists --------
+
+bench: .venv/installed ## Measure speed, and with DATA=FOLDER accuracy too.
+	$(BIN)/python -m benchmarks.speed $(if $(DATA),--data $(DATA)) --json speed.json
+	$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data $(DATA) --only defaults --json accuracy.json)
 
 clean: ## Remove the environment, the demo and every cache.
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -10,12 +10,14 @@ from benchmarks.results import print_table
 Result = dict[str, Any]
 
 
-def _in_words(result: Result) -> str:
-    """Return how a run ended, and of a preset what it chose."""
-    if result["outcome"] == "done" and "--preset" in result["options"]:
+def _in_words(result: Result) -> str | None:
+    """Return how a run ended, of a preset what it chose, and nothing where there is no more to tell."""
+    if result["outcome"] != "done":
+        return str(result["outcome"])
+    if "--preset" in result["options"]:
         chosen = result["chosen"]
         return f"by {chosen['by']}, {chosen['objective']}, F={chosen['hidden']}"
-    return str(result["outcome"])
+    return None
 
 
 _COLUMNS: dict[str, Callable[[Result], object]] = {
@@ -35,8 +37,9 @@ _SAID_WHERE_THEY_DIFFER = {"rates", "seed", "inference", "how it ended"}
 
 
 def tell(group: str, results: list[Result]) -> None:
-    """Print the results of a group; what is the same in all of them, or in none, is left out."""
+    """Print the results of a group, without options that all of them share and figures that none has."""
     columns = {head: [cell(result) for result in results] for head, cell in _COLUMNS.items()}
+    columns["how it ended"] = [_in_words(result) for result in results]
     said = {
         head: cells
         for head, cells in columns.items()

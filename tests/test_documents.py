@@ -91,7 +91,7 @@ def test_every_command_has_help_with_an_example_that_begins_with_it(helps: dict[
 
 def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, tmp_path: Path) -> None:
     for words in _session():
-        done = run_command(*words, RBMCLI_TRAIN_EPOCHS="2")
+        done = run_command(*words, RBMCLI_TRAIN_EPOCHS="2", RBMCLI_TUNE_EPOCHS="2")
         assert done.returncode == 0, done.stderr
 
     assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")} == {

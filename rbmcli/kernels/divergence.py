@@ -10,7 +10,7 @@ Sums over a row or a column are made by one thread in the order of the ratings, 
 from counters, so that the result has the same bits at any number of threads.
 
 Source: Salakhutdinov, Mnih, Hinton (2007), equations 1, 2 and 6, and for D equation 10; with the row
-bias of `rbmcli.kernels.scoring.row_bias` added to the visible logits. Persistent chains: T. Tieleman (2008),
+bias of `rbmcli.kernels.row_bias.row_bias` added to the visible logits. Persistent chains: T. Tieleman (2008),
 "Training restricted Boltzmann machines using approximations to the likelihood gradient", ICML.
 """
 

@@ -194,12 +194,14 @@ def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, An
     """Return what tells one search from another: its ratings, its settings, and what it searches."""
     also_rated = read.ratings.also_rated
     pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
-    held_out = read.held_out
-    # The first that differs is told, and what is held out differs with some settings.
+    table, valid = read.table, None
+    if read.settings.validation == "file":
+        table, valid = (table.filter(pa.array(part)) for part in (~read.held_out, read.held_out))
+    # The first that differs is told.
     return {
         "settings": {**fixed, "seed": read.settings.seed},
-        "ratings": run_fingerprint(read.table.filter(pa.array(~held_out)), {}),
-        "validation ratings": run_fingerprint(read.table.filter(pa.array(held_out)), {}),
+        "ratings": run_fingerprint(table, {}),
+        "validation ratings": None if valid is None else run_fingerprint(valid, {}),
         "levels": [float(value) for value in read.levels.values],
         "also-rated pairs": None if pairs is None else digest(pairs),
         "ranges or defaults": space.as_dict(),
@@ -276,7 +278,7 @@ def _write(result: TuneResult, path: Path, scale: LevelSettings) -> None:
         ("Given, or the default.", others),
     ]
     if scale.levels:
-        others["levels"] = ",".join(map(str, scale.levels))
+        others["levels"] = ",".join(repr(level).removesuffix(".0") for level in scale.levels)
     if scale.bins:
         others["bins"] = scale.bins
     write_settings(path, "train", [part for part in parts if part[1]], head)

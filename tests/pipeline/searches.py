@@ -46,7 +46,7 @@ class Script:
 
     def __call__(
         self,
-        ratings: object,
+        data: object,
         held_out: object,
         levels: object,
         settings: ResolvedSettings,

@@ -198,10 +198,10 @@ def test_the_file_tells_the_figures_and_nothing_of_places_and_times(tmp_path: Pa
 
 
 def test_a_scale_that_was_given_stands_in_the_file_too() -> None:
-    tuned("a.toml", trials=1, level_settings=LevelSettings(levels=(1, 2, 3, 4, 5)))
+    tuned("a.toml", trials=1, level_settings=LevelSettings(levels=(0.1, 1.0, 2, 3, 4, 5)))
     tuned("b.toml", trials=1, level_settings=LevelSettings(bins=2))
 
-    assert table_of_file("a.toml")["levels"] == "1,2,3,4,5"
+    assert table_of_file("a.toml")["levels"] == "0.1,1,2,3,4,5"
     assert table_of_file("b.toml")["bins"] == 2
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 from rbmcli.data.storage import locked
@@ -14,7 +15,7 @@ from rbmcli.pipeline import search
 from rbmcli.progress import EpochReport, Progress
 from tests.pipeline.searches import Script, set_clock, tuned
 from tests.recorder import Recorder
-from tests.small_ratings import pairs_of, ratings, rows_of, table_of, with_rating
+from tests.small_ratings import pairs_of, ratings, shuffled, table_of, with_rating
 
 TRIALS = 13
 """More than are drawn blindly, so that what the sampler learned from the others counts."""
@@ -25,11 +26,12 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def unbroken(tmp_path: Path) -> bytes:
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """What the search writes that nothing ends."""
-    tuned(tmp_path / "unbroken.toml", TRIALS)
-    return (tmp_path / "unbroken.toml").read_bytes()
+    path = tmp_path_factory.mktemp("unbroken") / "best.toml"
+    tuned(path, TRIALS)
+    return path.read_bytes()
 
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, trial: int, epoch: int) -> None:
@@ -173,7 +175,7 @@ def test_order_and_format_of_the_ratings_do_not_matter_to_the_journal() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"source": with_rating(ratings(), "u00", 100, 2)}, "other ratings"),
+        ({"source": with_rating(ratings(), "u00", 100, 5)}, "other ratings"),
         ({"source": pa.concat_tables([ratings(), table_of(["new"], [100], [1])])}, "other ratings"),
         ({"fixed": {"by": "item"}}, "other settings: by not given, now item"),
         ({"fixed": {"epochs": 3}}, "other settings: epochs 4, now 3"),
@@ -221,7 +223,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(
     if error is None:
         assert tuned("best.toml", 1, journal="j").trial == 1
         return
-    with pytest.raises(error, match=r"j.*journal"):
+    with pytest.raises(error, match=r"^j:.*journal"):
         tuned("best.toml", 1, journal="j")
     assert Path("j").read_bytes() == content
 
