@@ -5,6 +5,7 @@ BIN := .venv/bin
 RBMCLI := $(BIN)/rbmcli
 SOURCES := $(shell find rbmcli -name '*.py')
 READER := 49298
+ONLY := defaults
 
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
@@ -76,7 +77,7 @@ lint: .venv/linted ## Check style, types, and that imports go down only.
 
 bench: .venv/installed ## Measure speed, and with DATA=FOLDER accuracy too.
 	$(BIN)/python -m benchmarks.speed $(if $(DATA),--data $(DATA)) --json speed.json
-	$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data $(DATA) --only defaults --json accuracy.json)
+	$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data $(DATA) --only $(ONLY) --json accuracy.json)
 
 clean: ## Remove the environment, the demo and every cache.
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

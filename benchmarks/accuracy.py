@@ -72,10 +72,7 @@ class Bench:
         figures: dict[str, Any] = {**asdict(run), "outcome": "done"}
         try:
             split = self._split(run)
-            options = run.options
-            if run.rate_factor != 1:
-                options += self._raised_rates(split, run)
-            outcome, model = self._train(split, options, run.seed)
+            outcome, model = self._train(split, self.options_of(run), run.seed)
             figures |= _of_training(outcome)
             if run.asks == NOTHING:
                 figures["outcome"] = ending(outcome, model)
@@ -85,6 +82,14 @@ class Bench:
         except CommandFailedError as failure:
             figures["outcome"] = f"failed: {self._without_folders(str(failure))}"
         return figures
+
+    def options_of(self, run: Run) -> str:
+        """Return the options of a run, with learning rates that are those of the same run, multiplied."""
+        if run.rate_factor == 1:
+            return run.options
+        settings = needed(self._train(self._split(run), run.options, run.seed)[0]).settings
+        rates = [f"--{name.replace('_', '-')} {run.rate_factor * settings[name]:g}" for name in _RATES]
+        return " ".join([run.options, *rates]).strip()
 
     def _split(self, run: Run) -> Split:
         key = (run.set, run.asks == NEW_USERS)
@@ -105,11 +110,6 @@ class Bench:
             outcome = run_command("train", split.train, *words, "--seed", seed, "-o", model)
             self._trained[key] = (outcome, model)
         return self._trained[key]
-
-    def _raised_rates(self, split: Split, run: Run) -> str:
-        """Return options that multiply the learning rates which the same run has by itself."""
-        settings = needed(self._train(split, run.options, run.seed)[0]).settings
-        return "".join(f" --{name.replace('_', '-')} {run.rate_factor * settings[name]:g}" for name in _RATES)
 
     def _ask(self, split: Split, model: Path, inference: str) -> dict[str, Any]:
         predictions = self.folder / "predictions.parquet"
@@ -138,7 +138,8 @@ class Bench:
 
     def _new_folder(self, name: str) -> Path:
         folder = self.folder / name
-        folder.mkdir()
+        # It is there already where the first try to fill it failed.
+        folder.mkdir(exist_ok=True)
         return folder
 
     def _without_folders(self, message: str) -> str:

@@ -52,20 +52,20 @@ def best_of(rounds: int, actions: dict[str, Action]) -> dict[str, dict[str, floa
     rounds : int
         Turns that count.
     actions : dict
-        What to do by name: functions of the number of the turn that return seconds by name.
+        What to do by name: functions of the number of the turn that return its `seconds`, and what else there
+        is to say of it.
 
     Returns
     -------
     dict
-        For each action its fewest seconds, by name.
+        For each action what it returned in the turn of the fewest seconds.
     """
     best: dict[str, dict[str, float]] = {}
     for turn in range(rounds + 1):
         for name, action in actions.items():
             taken = action(turn)
-            if turn:
-                least = best.setdefault(name, taken)
-                best[name] = {part: min(least[part], seconds) for part, seconds in taken.items()}
+            if turn and (name not in best or taken["seconds"] < best[name]["seconds"]):
+                best[name] = taken
     return best
 
 
@@ -93,7 +93,7 @@ class Bench:
     def measure(self, rounds: int) -> dict[str, Any]:
         """Return the figures, as the JSON file has them."""
         best = best_of(rounds, self._actions())
-        seconds = {name: parts["seconds"] for name, parts in best.items() if "seconds" in parts}
+        seconds = {name: taken["seconds"] for name, taken in best.items()}
         levels, width = self.main.parameters.visible_bias.shape[1], len(self.main.parameters.hidden_bias)
         work = {
             "multiply_adds": float(multiply_adds(levels, self.hidden)),
@@ -114,7 +114,7 @@ class Bench:
             },
             "work_a_rating": work,
             "machine_a_second": rates,
-            "epochs": self._epochs(seconds, work, rates),
+            "epochs": self._epochs(best, work, rates),
             "planning": {"seconds": seconds["plan"], "ns_a_rating": seconds["plan"] * per_rating},
             "phases": [
                 {"phase": phase, "threads": count, "ns_a_rating": best[f"phases {count}"][phase] * per_rating}
@@ -127,13 +127,13 @@ class Bench:
 
     def _actions(self) -> dict[str, Action]:
         def epoch(setting: Setting, count: int) -> Action:
-            return lambda turn: {"seconds": setting.epoch_seconds(turn, count)}
+            return lambda turn: setting.epoch_seconds(turn, count)
 
         def phases(count: int) -> Action:
             def run(turn: int) -> dict[str, float]:
                 clock = PhaseClock()
                 self.main.epoch_by(clock, turn, count)
-                return clock.seconds
+                return {"seconds": sum(clock.seconds.values()), **clock.seconds}
 
             return run
 
@@ -151,22 +151,23 @@ class Bench:
         return actions
 
     def _epochs(
-        self, seconds: dict[str, float], work: dict[str, float], rates: dict[str, float]
+        self, best: dict[str, dict[str, float]], work: dict[str, float], rates: dict[str, float]
     ) -> list[dict[str, Any]]:
         figures = []
         for name, count in itertools.product(self.objectives, self.threads):
-            taken = seconds[f"{name} {count}"]
-            speed = self.main.n_ratings / taken
+            taken = best[f"{name} {count}"]
+            speed = self.main.n_ratings / taken["seconds"]
             # What a rating costs is counted for the objective that is measured with; others do other work.
             counted = name == MAIN
             figures.append(
                 {
                     "objective": name,
                     "threads": count,
-                    "seconds": taken,
+                    "seconds": taken["seconds"],
+                    "cores_had": taken["cpu_seconds"] / taken["seconds"],
                     "ns_a_rating": 1e9 / speed,
                     "ratings_a_second": speed,
-                    "speedup": seconds[f"{name} {self.threads[0]}"] / taken,
+                    "speedup": best[f"{name} {self.threads[0]}"]["seconds"] / taken["seconds"],
                     "share_of_sgemm": speed * work["multiply_adds"] / (count * rates["multiply_adds"])
                     if counted
                     else None,

@@ -26,6 +26,7 @@ def tell(figures: dict[str, Any]) -> None:
             "ns a rating",
             "M ratings/s",
             "speedup",
+            "cores had",
             "of sgemm",
             "of copying",
         ],
@@ -37,6 +38,7 @@ def tell(figures: dict[str, Any]) -> None:
                 f"{each['ns_a_rating']:.1f}",
                 f"{each['ratings_a_second'] / 1e6:.2f}",
                 f"{each['speedup']:.2f}",
+                f"{each['cores_had']:.2f}",
                 _share(each["share_of_sgemm"]),
                 _share(each["share_of_copying"]),
             ]

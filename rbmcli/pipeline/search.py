@@ -1,7 +1,7 @@
 """The search for settings: trial after trial, each a training that is measured on the validation ratings.
 
-Optuna chooses what to try, by the tree-structured Parzen estimator, and which trials to give up early, by the
-median of the others at the same epoch. What a trial tries follows from the seed, its place and the trials
+Optuna chooses what to try, by the tree-structured Parzen estimator; pruning.py tells which trials to give up
+early. What a trial tries follows from the seed, its place and the trials
 before it alone, so that a search that was ended and goes on does what an unbroken one does.
 """
 
@@ -20,6 +20,7 @@ from rbmcli.config import ResolvedSettings, TuneSettings
 from rbmcli.errors import DataError, DivergenceError
 from rbmcli.models.training import try_settings
 from rbmcli.models.tuning import Choice, Range, SearchSpace
+from rbmcli.pipeline.pruning import Peers
 from rbmcli.pipeline.train import TrainingInput
 from rbmcli.progress import EpochReport, Progress
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 _OUTCOME = "outcome"
 _RANDOM_TRIALS = 10
-_TRIALS_BEFORE_PRUNING = 5
-_EPOCHS_BEFORE_PRUNING = 5
 
 
 @dataclass(frozen=True)
@@ -63,16 +62,27 @@ class _OutOfTime(Exception):  # noqa: N818
     """The budget is spent: no error, but the end of the search."""
 
 
+class _Behind(Exception):  # noqa: N818
+    """The trial has fallen behind: no error, but its end."""
+
+
 class _Listener(Progress):
-    """Hands the figures of each epoch to the pruner, and keeps those of the best one.
+    """Puts the figures of each epoch into the journal, keeps those of the best one, and ends the trial early.
 
     What training tells otherwise is of no interest in a search, but for warnings.
     """
 
-    def __init__(self, trial: optuna.Trial, progress: Progress, is_over: Callable[[], bool]) -> None:
-        self._trial, self._progress, self._is_over = trial, progress, is_over
+    def __init__(
+        self,
+        trial: optuna.Trial,
+        progress: Progress,
+        is_over: Callable[[], bool],
+        is_behind: Callable[[int, float], bool],
+    ) -> None:
+        self._trial, self._progress = trial, progress
+        self._is_over, self._is_behind = is_over, is_behind
         self.best: EpochReport | None = None
-        self.epochs = 0
+        self.curve: list[float] = []
 
     def warn(self, message: str) -> None:
         """Tell it."""
@@ -80,24 +90,22 @@ class _Listener(Progress):
 
     def epoch(self, report: EpochReport) -> None:
         """Report the validation RMSE, and end the trial where that is to be."""
-        import optuna
-
-        self.epochs = report.epoch
+        assert report.valid_rmse is not None
         if report.is_best:
             self.best = report
-        if report.valid_rmse is not None:
-            self._trial.report(report.valid_rmse, report.epoch)
+        self.curve.append(report.valid_rmse)
+        self._trial.report(report.valid_rmse, report.epoch)
         if self._is_over():
             raise _OutOfTime
-        if self._trial.should_prune():
-            raise optuna.TrialPruned
+        if self._is_behind(report.epoch, np.fmin.reduce(self.curve)):
+            raise _Behind
 
     def outcome(self, settings: ResolvedSettings, ending: str) -> TrialOutcome:
         """Return what became of the trial."""
         if self.best is None:
-            return TrialOutcome(settings.as_dict(), ending, self.epochs, 0, None, None)
+            return TrialOutcome(settings.as_dict(), ending, len(self.curve), 0, None, None)
         rmse, nll = _finite(self.best.valid_rmse), _finite(self.best.valid_nll)
-        return TrialOutcome(settings.as_dict(), ending, self.epochs, self.best.epoch, rmse, nll)
+        return TrialOutcome(settings.as_dict(), ending, len(self.curve), self.best.epoch, rmse, nll)
 
 
 class Search:
@@ -138,18 +146,16 @@ class Search:
         self._study, self._space, self._given = study, space, given
         self._settings, self._deadline, self._progress = settings, deadline, progress
         states = optuna.trial.TrialState
+        # A trial that a killed run left under way does not count: its place is tried again.
         ended = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
         try:
             self.outcomes = [TrialOutcome(**trial.user_attrs[_OUTCOME]) for trial in ended]
         except (KeyError, TypeError):
             raise DataError("the journal holds trials that are not of this search") from None
-        # A run that was killed left its trial under way. It must not count, for its place is tried again.
-        for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
-            study.tell(trial.number, state=states.FAIL)
-        study.pruner = optuna.pruners.MedianPruner(
-            n_startup_trials=max(_TRIALS_BEFORE_PRUNING, len(space.defaults)),
-            n_warmup_steps=_EPOCHS_BEFORE_PRUNING,
-        )
+        self._peers = Peers()
+        for trial, outcome in zip(ended, self.outcomes, strict=True):
+            curve = [value for _, value in sorted(trial.intermediate_values.items())]
+            self._compare_with(outcome, curve)
 
     @property
     def best(self) -> int | None:
@@ -189,12 +195,18 @@ class Search:
         import optuna
 
         trial, settings = self._ask()
-        listener = _Listener(trial, self._progress, self._is_over)
+        is_default = len(self.outcomes) < len(self._space.defaults)
+        listener = _Listener(
+            trial,
+            self._progress,
+            self._is_over,
+            lambda epoch, best: not is_default and self._peers.leave_behind(settings.objective, epoch, best),
+        )
         given, states = self._given, optuna.trial.TrialState
         ending = "complete"
         try:
             try_settings(given.ratings, given.held_out, given.levels, settings, listener)
-        except optuna.TrialPruned:
+        except _Behind:
             ending = "pruned"
         except DivergenceError:
             ending = "diverged"
@@ -211,7 +223,13 @@ class Search:
             # To the sampler a trial that diverged is one of the worst, as one that was given up.
             self._study.tell(trial, state=states.PRUNED)
         self.outcomes.append(outcome)
+        self._compare_with(outcome, listener.curve)
         self._tell(outcome)
+
+    def _compare_with(self, outcome: TrialOutcome, curve: list[float]) -> None:
+        """Compare later trials with one that has ended, if it is complete."""
+        if outcome.ending == "complete":
+            self._peers.add(outcome.settings["objective"], curve)
 
     def _ask(self) -> tuple[optuna.Trial, ResolvedSettings]:
         """Return the next trial and its settings: a default, then what the sampler chooses."""

@@ -154,7 +154,7 @@ def test_without_optuna_the_command_ends_with_2_and_names_what_installs_it(
         (["--budget", "0s"], 2, "--budget 0.0 is outside"),
         (["--hidden", "0"], 2, "--hidden 0 is outside"),
         (["--level-functions", "7"], 2, "--level-functions 7"),
-        (["--preset", "fast"], 2, "No such option: --preset"),
+        (["--preset", "fast"], 2, "No such option"),
         (["--journal", "best.toml"], 2, "is the output and the journal too"),
         (["--journal", "r.parquet"], 2, "is an input"),
         (["--journal", "text"], 3, "text:1: is no line of the journal"),
@@ -211,9 +211,10 @@ def test_a_signal_ends_the_real_command_with_its_code_and_the_search_can_go_on(
 def test_optuna_itself_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     import optuna
 
-    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.INFO)
+
     assert tune("-q", "--journal", "j") == 0
     assert tune("-q", "--journal", "j", "--trials", "6") == 0
 
     assert capfd.readouterr() == ("", "")
-    assert optuna.logging.get_verbosity() == before
+    assert optuna.logging.get_verbosity() == optuna.logging.INFO

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pyarrow as pa
 import pyarrow.csv
 import pytest
@@ -155,11 +157,40 @@ def test_a_journal_whose_end_is_missing_is_gone_on_with(cut: int, unbroken: byte
 def test_the_lock_that_a_killed_run_left_is_no_obstacle(unbroken: bytes) -> None:
     tuned("best.toml", 2)
     Path("best.tune.journal.lock").symlink_to("best.tune.journal")
+    started = time.monotonic()
 
     tuned("best.toml", TRIALS)
 
     assert Path("best.toml").read_bytes() == unbroken
+    # Half a minute is what optuna would wait.
+    assert time.monotonic() - started < 25
     assert not Path("best.tune.journal.lock").is_symlink()
+
+
+def test_trials_of_an_earlier_run_are_among_those_that_a_trial_may_fall_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fixed = {"objective": "divergence"}
+    Script(monkeypatch, [[1.0] * 30] * 5)
+    tuned("best.toml", 5, fixed=fixed)
+    Script(monkeypatch, [[9.0] * 30])
+
+    assert tuned("best.toml", 6, fixed=fixed).endings == {"complete": 5, "pruned": 1, "diverged": 0}
+
+
+def test_the_journal_holds_what_each_trial_tried_where_the_sampler_looks_for_it() -> None:
+    tuned("best.toml", 8)
+
+    backend = optuna.storages.journal.JournalFileBackend("best.tune.journal")
+    study = optuna.load_study(study_name="rbmcli tune", storage=optuna.storages.JournalStorage(backend))
+
+    assert len(study.trials) == 8
+    for trial in study.trials:
+        settings, figure = trial.user_attrs["outcome"]["settings"], trial.user_attrs["outcome"]["valid_rmse"]
+        for name, value in trial.params.items():
+            is_text = isinstance(value, str)
+            assert settings[name] == (value if is_text else pytest.approx(value, rel=0.01)), name
+        assert trial.value == figure == min(trial.intermediate_values.values())
 
 
 def test_order_and_format_of_the_ratings_do_not_matter_to_the_journal() -> None:
