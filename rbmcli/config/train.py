@@ -123,6 +123,9 @@ class TrainSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("cd_steps", "momentum"):
+            if isinstance(getattr(self, name), int | float):
+                object.__setattr__(self, name, str(getattr(self, name)))
         check_schedule(self.cd_steps, "--cd-steps", 1, 10_000, whole=True)
         check_schedule(self.momentum, "--momentum", 0, 0.999, whole=False)
         if self.refit and self.validation == "none":

@@ -27,6 +27,7 @@ from rbmcli.kernels.columns import (
     add_rows,
     add_rows_of_level,
     block_logits,
+    block_memory,
     subtract_expected,
 )
 from rbmcli.kernels.groups import add_conditional, softmax_block
@@ -120,9 +121,7 @@ def _predict_chunk(batch, parameters, form, objective, scratch, chunk):
     d/d logit^k = (1 - s) (p^k - [k = r]) + s (m - x) p^k (x^k - m).
     """
     levels, values, share = form.basis.shape[0], objective.values, objective.squared_share
-    places = np.empty(BLOCK, np.int64)
-    products = np.empty((form.basis.shape[1], BLOCK + 1), np.float32)
-    logits, total = np.empty((levels, BLOCK + 1), np.float32), np.empty((2, BLOCK), np.float32)
+    places, products, logits, total = block_memory(form)
     loss = 0.0
     place = batch.column_start[batch.column_chunk[chunk]]
     last = batch.column_start[batch.column_chunk[chunk + 1]]

@@ -18,6 +18,18 @@ SMALLEST = np.float32(1e-30)
 
 
 @inner_kernel
+def block_memory(form):
+    """Return work memory for a block of ratings: places, products, logits, and totals of `softmax_block`."""
+    levels, functions = form.basis.shape
+    return (
+        np.empty(BLOCK, np.int64),
+        np.empty((functions, BLOCK + 1), np.float32),
+        np.empty((levels, BLOCK + 1), np.float32),
+        np.empty((2, BLOCK), np.float32),
+    )
+
+
+@inner_kernel
 def block_logits(batch, parameters, form, features, row_bias, places, count, products, logits):
     """logits[k, n] = b_i^k + b_u^k + sum_s phi_s(k) sum_c U_ic^s g_c for the ratings at places[:count].
 

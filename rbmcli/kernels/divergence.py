@@ -29,6 +29,7 @@ from rbmcli.kernels.columns import (
     add_rows,
     add_rows_of_level,
     block_logits,
+    block_memory,
     sort_by_level,
     subtract_expected,
 )
@@ -107,9 +108,7 @@ def _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, dr
 def _reconstruct_chunk(batch, parameters, form, rule, scratch, chunk, key):
     """p(v_i^k = 1 | h) of the ratings of a chunk, and a level drawn from it; fills the chunk's loss."""
     levels = form.basis.shape[0]
-    places = np.empty(BLOCK, np.int64)
-    products = np.empty((form.basis.shape[1], BLOCK + 1), np.float32)
-    logits, total = np.empty((levels, BLOCK + 1), np.float32), np.empty((2, BLOCK), np.float32)
+    places, products, logits, total = block_memory(form)
     loss = 0.0
     place = batch.column_start[batch.column_chunk[chunk]]
     last = batch.column_start[batch.column_chunk[chunk + 1]]
@@ -322,7 +321,8 @@ def contrastive_divergence(batch, chain, parameters, velocity, row_bias, scratch
                 loss += scratch.loss[chunk]
     if rule.persistent:
         for e in range(batch.level.shape[0]):
-            chain[e] = scratch.drawn[e]
+            if batch.level[e] != UNKNOWN:
+                chain[e] = scratch.drawn[e]
     for chunk in prange(column_chunks):
         _update_chunk(batch, parameters, velocity, form, rule, scratch, chunk)
     biases, factors = empty_blocks(batch.rows.shape[0], parameters)

@@ -52,26 +52,19 @@ kernel: Decorator = numba.njit(
 """Compile a small function that Python may call, and that other kernels inline."""
 
 # Without wrappers for Python a fifth less time is spent on compilation.
-inner_kernel: Decorator = numba.njit(
-    cache=True,
-    nogil=True,
-    fastmath=_FLOATING_POINT,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
+_INNER: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "forceinline": True,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+inner_kernel: Decorator = numba.njit(fastmath=_FLOATING_POINT, **_INNER)
 """Compile a function that only other kernels call, and inline."""
 
-strict_kernel: Decorator = numba.njit(
-    cache=True,
-    nogil=True,
-    fastmath=False,
-    error_model="numpy",
-    forceinline=True,
-    no_cpython_wrapper=True,
-    no_cfunc_wrapper=True,
-)
+strict_kernel: Decorator = numba.njit(fastmath=False, **_INNER)
 """Compile a function as `inner_kernel` does, but with every operation just as it is written.
 
 For sums whose value would otherwise depend on what the compiler makes of the place they are inlined in,

@@ -79,9 +79,7 @@ def candidates(settings: TrainSettings, shape: Shape) -> list[ResolvedSettings]:
     ways = [settings.by] if settings.by else ["item", "user"]
     objectives = [settings.objective] if settings.objective else ["discriminative", "divergence"]
     return [
-        resolved(
-            dataclasses.replace(settings, by=by, objective=objective, fine_tune=settings.fine_tune), shape
-        )
+        resolved(dataclasses.replace(settings, by=by, objective=objective), shape)
         for by in ways
         for objective in objectives
     ]

@@ -249,16 +249,23 @@ class _Training:
         for place in self.order.permutation(len(self.batches)):
             batch_loss, ratings = learner.learn(place, epoch, _derived(key, place))
             if not np.isfinite(batch_loss):
-                self._stop(len(self.reports) + 1)
+                self._stop(stage)
             loss, count = loss + batch_loss, count + ratings
         if not learner.parameters.is_finite():
-            self._stop(len(self.reports) + 1)
+            self._stop(stage)
         return loss / max(count, 1)
 
-    def _stop(self, epoch: int) -> None:
+    def _stop(self, stage: int) -> None:
+        settings = self.settings
+        by_network = settings.stages()[stage] == "discriminative"
+        option, rate = (
+            ("--network-rate", settings.network_rate)
+            if by_network
+            else ("--learning-rate", settings.learning_rate)
+        )
         raise DivergenceError(
-            f"training left the finite numbers in epoch {epoch}: no model is written",
-            hint=f"choose a --learning-rate below {self.settings.learning_rate:g}",
+            f"training left the finite numbers in epoch {len(self.reports) + 1}: no model is written",
+            hint=f"choose a {option} below {rate:g}",
         )
 
 

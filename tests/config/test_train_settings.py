@@ -55,3 +55,10 @@ def test_what_is_left_to_be_chosen_has_a_value_in_resolved_settings(name):
 )
 def test_fine_tuning_is_a_second_stage(objective, fine_tune, stages):
     assert ResolvedSettings(objective=objective, fine_tune=fine_tune).stages() == stages
+
+
+def test_a_schedule_of_one_value_may_be_a_number():
+    settings = TrainSettings(momentum=0.8, cd_steps=3)
+
+    assert (settings.momentum_at(0), settings.steps_at(9)) == (0.8, 3)
+    assert settings == TrainSettings(momentum="0.8", cd_steps="3")

@@ -70,6 +70,7 @@ def assert_agrees(problem: Problem, how: Rule, key: int, tolerance: float = TOLE
     assert outcome.loss == pytest.approx(loss, rel=3e-6, abs=3e-7 * problem.rows.known.sum())
     if how.persistent:
         np.testing.assert_array_equal(visibles_of(problem, outcome.chain), end)
+        np.testing.assert_array_equal(outcome.chain == UNKNOWN, chain == UNKNOWN)
 
 
 def arrays_of(outcome: Outcome) -> list[np.ndarray]:

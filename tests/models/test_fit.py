@@ -11,6 +11,7 @@ from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.fit import initial_parameters
 from rbmcli.models.form import form_of
+from rbmcli.models.learners import NetworkLearner
 from tests.models.tasks import LEVELS, SETTINGS, VALUES, bytes_of, taste
 from tests.recorder import Recorder
 
@@ -177,6 +178,15 @@ def test_a_learning_rate_far_too_large_is_told_with_a_hint(changes):
         taste().fit(replace(SETTINGS, learning_rate=1000.0, **changes))
 
     assert "--learning-rate below 1000" in caught.value.hint
+
+
+def test_the_hint_names_the_rate_of_the_stage_that_went_astray(monkeypatch):
+    monkeypatch.setattr(NetworkLearner, "learn", lambda *_: (np.nan, 1))
+
+    with pytest.raises(DivergenceError) as caught:
+        taste().fit(replace(SETTINGS, objective="divergence", fine_tune=True, network_rate=0.25))
+
+    assert "--network-rate below 0.25" in caught.value.hint
 
 
 def test_a_large_learning_rate_without_decay_stays_finite():
