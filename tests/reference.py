@@ -196,13 +196,14 @@ def reconstruction(model: Model, hidden: np.ndarray, row_bias: np.ndarray) -> np
 # Base rates and the row bias.
 
 
-def tilted(count: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Return q_t^k ~ q^k exp(t x^k), shape (K,), at the best t in [-8, 8].
+def tilted(count: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> tuple[np.ndarray, float]:
+    """Return q_t^k ~ p^k exp(t x^k), shape (K,), and the t in [-8, 8] that it is at.
 
-    That is where sum_k n^k log q_t^k - penalty t^2 / 2 is largest. Its slope falls with t, so that halving
-    the interval finds it.
+    That is where sum_k (n^k + l p^k) log q_t^k is largest, with rates p and l the strength of the tilt. Its
+    slope falls with t, so that halving the interval finds it.
     """
     values = smoothing.values.astype(np.float64)
+    together = count + smoothing.tilt_strength * expected / expected.sum()
 
     def rates(t: float) -> np.ndarray:
         return softmax(np.log(expected) + t * values)
@@ -210,31 +211,54 @@ def tilted(count: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> np.
     low, high = -8.0, 8.0
     for _ in range(60):
         t = 0.5 * (low + high)
-        slope = count @ values - count.sum() * (rates(t) @ values) - smoothing.penalty * t
+        slope = together @ values - together.sum() * (rates(t) @ values)
         low, high = (t, high) if slope > 0 else (low, t)
-    return rates(low)
+    return rates(low), low
 
 
-def base_rates(counts: np.ndarray, expected: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Return p_i^k = (n_i^k + s g_i^k) / (n_i + s), g_i tilted from the rates g, shape (N, K)."""
-    started = np.array([tilted(count, expected, smoothing) for count in counts])
+def variance(rates: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the variance of values, (K,), under each of rates that sum to 1, (..., K)."""
+    from_mean = values - (rates @ values)[..., None]
+    return (rates * from_mean**2).sum(axis=-1)
+
+
+def smoothed(counts: np.ndarray, prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
+    """Return (n^k + s q^k) / (n + s), q tilted from the rates g, shape (n, K)."""
+    started = np.array([tilted(count, prior, smoothing)[0] for count in counts])
     whole = counts.sum(axis=1, keepdims=True) + smoothing.strength
     return (counts + smoothing.strength * started) / whole
 
 
+def base_rates(
+    visible: np.ndarray, prior: np.ndarray, of_columns: Smoothing, of_rows: Smoothing
+) -> np.ndarray:
+    """Return p_i^k ~ g^k exp(b_i^k) of the columns of rows (R, N, K), shape (N, K).
+
+    b_i is the bias of a column among rows with rates ~ g^k exp(b_u^k), where b_u is the bias of the row among
+    columns with rates from counts alone.
+    """
+    first = smoothed(visible.sum(axis=0), prior, of_columns)
+    of_row = softmax(np.log(prior) + row_bias(visible, first, of_rows))
+    return softmax(np.log(prior) + row_bias(visible.transpose(1, 0, 2), of_row, of_columns))
+
+
 def row_bias(visible: np.ndarray, column_prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Return b_u^k = log((n_u^k + s q_u^k) / (sum_i v_ui p_i^k + s p_u^k)), shape (R, K).
+    """Return b_u^k = log((n_u^k + s q_u^k) / (sum_i v_ui p_i^k + s p_u^k)) + (w - 1) t x^k, shape (R, K).
 
     n_u^k counts the row's ratings at level k, p_u^k is the mean of its columns' base rates p_i^k, q_u is p_u
-    tilted towards the counts, and s is the strength. A row without ratings, or a strength of 0, has no bias.
+    tilted towards the counts by t, and s is the strength. w is the variance of x under p_u by the mean of its
+    variances under the p_i, from 1 to 4. A row without ratings, or a strength of 0, has no bias.
     """
+    values = smoothing.values.astype(np.float64)
     bias, strength = np.zeros((len(visible), visible.shape[2])), smoothing.strength
     for u, row in enumerate(visible):
         rated = row.sum(axis=1) > 0
         if strength > 0 and rated.any():
             mean, observed = column_prior[rated].mean(axis=0), row.sum(axis=0)
             expected = column_prior[rated].sum(axis=0) + strength * mean
-            bias[u] = np.log((observed + strength * tilted(observed, mean, smoothing)) / expected)
+            rates, t = tilted(observed, mean, smoothing)
+            wider = np.clip(variance(mean, values) / variance(column_prior[rated], values).mean(), 1.0, 4.0)
+            bias[u] = np.log((observed + strength * rates) / expected) + (wider - 1.0) * t * values
     return bias
 
 

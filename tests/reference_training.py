@@ -215,7 +215,7 @@ def _forward(
     model: Model, rows: Rows, mask: np.ndarray, column_prior: np.ndarray, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Return the input, its r, the hidden units that it gives, and the probabilities of all levels."""
-    smoothing = Smoothing(objective.strength, objective.penalty, objective.values)
+    smoothing = Smoothing(objective.strength, objective.tilt_strength, objective.values)
     visible = rows.visible * mask[:, :, None]
     rated = rows.rated - rows.known + mask
     hidden = hidden_mean(model, visible, rated)
@@ -288,8 +288,10 @@ class Adam:
     square: Model
     times: np.ndarray
 
-    def after(self, gradient: Model, rows: Rows, objective: Objective) -> Adam:
-        """Return the state after one step down the gradient, lazy by column; biases do not decay.
+    def after(self, gradient: Model, rows: Rows, objective: Objective, column_prior: np.ndarray) -> Adam:
+        """Return the state after one step down the gradient, lazy by column.
+
+        Visible biases are drawn to the log of the base rates p_i^k, (N, K), all else but hidden biases to 0.
 
         m <- 0.9 m + 0.1 g, s <- 0.999 s + 0.001 g^2, W <- W - rate m' / (sqrt(s') + 1e-8) with m' and s' the
         averages divided by 1 - 0.9^t and 1 - 0.999^t.
@@ -297,21 +299,23 @@ class Adam:
         rate, penalty = float(objective.rate), objective.decay.astype(np.float64)
         columns, none = penalty[:-1], np.zeros(1)
         times = self.times + np.append(rows.rated.any(axis=0), True)
+        rest = (0.0, 0.0, np.log(column_prior), 0.0, 0.0)
         ages = (*[times[:-1]] * 3, *[times[-1]] * 2)
         moved = []
-        for value, mean, square, slope, shrink, mask, age in zip(
+        for value, mean, square, slope, shrink, centre, mask, age in zip(
             self.model.arrays(),
             self.mean.arrays(),
             self.square.arrays(),
             gradient.arrays(),
-            (columns, columns, none, none, penalty[-1:]),
+            (columns, columns, columns, none, penalty[-1:]),
+            rest,
             _touched(self.model, rows),
             ages,
             strict=True,
         ):
             along = (-1, *[1] * (value.ndim - 1))
             t = np.maximum(age, 1).reshape(along)
-            g = slope + shrink.reshape(along) * value
+            g = slope + shrink.reshape(along) * (value - centre)
             m, s = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
             step = rate * (m / (1.0 - 0.9**t)) / (np.sqrt(s / (1.0 - 0.999**t)) + 1e-8)
             moved.append((_moved(mask, value - step, value), _moved(mask, m, mean), _moved(mask, s, square)))

@@ -96,14 +96,14 @@ class Machine:
             rich_help_panel=MODEL,
         ),
     ] = _DEFAULTS.prior_strength
-    tilt_penalty: Annotated[
+    tilt_strength: Annotated[
         float,
         typer.Option(
-            "--tilt-penalty",
-            help="Pull against tilting these rates towards what was counted.",
+            "--tilt-strength",
+            help="Ratings at these rates that they resist being tilted to what was counted with.",
             rich_help_panel=MODEL,
         ),
-    ] = _DEFAULTS.tilt_penalty
+    ] = _DEFAULTS.tilt_strength
     inference: Annotated[
         Literal["mean-field", "exact"],
         typer.Option("--inference", help="How predictions sum over the hidden units.", rich_help_panel=MODEL),

@@ -38,8 +38,8 @@ class TrainSettings(Settings):
         Ratings at the row's base rates that the row bias starts from.
     prior_strength : float
         Ratings at the overall rates that a column's base rates start from.
-    tilt_penalty : float
-        Penalty of the tilt of these rates and of those of the row bias towards what was counted.
+    tilt_strength : float
+        Ratings as expected that these rates, and those of the row bias, resist being tilted with.
     inference : {"mean-field", "exact"}
         How predictions sum over the hidden units.
     objective : {"divergence", "discriminative"} or None
@@ -74,8 +74,8 @@ class TrainSettings(Settings):
     network_rate, network_rate_decay : float
         Learning rate of Adam in discriminative training, and its decay.
     penalty : float or None
-        L2 penalty of weights and of the conditional term, added to the loss of all ratings, in
-        discriminative training.
+        L2 penalty of weights, of the conditional term, and of how far visible biases are from the log base
+        rates, added to the loss of all ratings, in discriminative training.
     validation : {"file", "holdout", "none"}
         What the epochs are measured on: a file of ratings, a share of the training ratings, nothing.
     holdout : float
@@ -95,8 +95,8 @@ class TrainSettings(Settings):
     conditional: bool = True
     row_bias: bool = True
     row_bias_strength: float = setting(60.0, low=1e-3, high=1e6)
-    prior_strength: float = setting(40.0, low=1e-3, high=1e6)
-    tilt_penalty: float = setting(4.0, low=1e-3, high=1e9)
+    prior_strength: float = setting(60.0, low=1e-3, high=1e6)
+    tilt_strength: float = setting(4.0, low=1e-3, high=1e9)
     inference: str = setting("mean-field", choices=("mean-field", "exact"))
     objective: str | None = setting(None, choices=("divergence", "discriminative"))
     fine_tune: bool = False

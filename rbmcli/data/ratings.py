@@ -66,6 +66,10 @@ class CompressedRows:
         """Return the row of each rating, int32."""
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.start))
 
+    def transposed(self) -> CompressedRows:
+        """Return the same ratings with rows and columns exchanged."""
+        return CompressedRows.build(self.column, self.row_of_each(), self.level, (self.columns, len(self)))
+
     def in_columns(self, chosen: np.ndarray) -> CompressedRows:
         """Return the ratings of the columns where the mask `chosen`, bool (N,), is true; N stays."""
         keep = chosen[self.column]

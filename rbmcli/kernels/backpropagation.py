@@ -32,7 +32,7 @@ from rbmcli.kernels.columns import (
 )
 from rbmcli.kernels.groups import add_conditional, softmax_block
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
-from rbmcli.kernels.row_bias import Smoothing, row_bias
+from rbmcli.kernels.row_bias import Smoothing, row_bias, variance
 from rbmcli.kernels.rows import activate_from_levels, add_expected, row_key, squash, to_features
 from rbmcli.kernels.shared import (
     add_outer_of_block,
@@ -58,8 +58,9 @@ class Objective(NamedTuple):
     rate : float32
         Learning rate of Adam.
     decay : float32 (N + 1,)
-        L2 penalty of each column, and last of the factors, for one mini-batch and its mean over rows.
-    strength, penalty, values : float, float, float32 (K,)
+        L2 penalty of each column, which draws its weights to 0 and its visible biases to the log base rates,
+        and last of the factors, for one mini-batch and its mean over rows.
+    strength, tilt_strength, values : float, float, float32 (K,)
         The `Smoothing` that row biases are made by; squared error is that of its values.
     """
 
@@ -68,7 +69,7 @@ class Objective(NamedTuple):
     rate: np.float32
     decay: np.ndarray
     strength: float
-    penalty: float
+    tilt_strength: float
     values: np.ndarray
 
 
@@ -81,12 +82,13 @@ def _forward_chunk(batch, parameters, column_prior, form, objective, scratch, ch
     levels = form.basis.shape[0]
     count, base = np.empty(levels, np.float32), np.empty(levels, np.float32)
     tilted = np.empty(levels)
-    smoothing = Smoothing(objective.strength, objective.penalty, objective.values)
+    smoothing = Smoothing(objective.strength, objective.tilt_strength, objective.values)
     for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
         first, rated, last = batch.row_start[row], batch.row_rated[row], batch.row_start[row + 1]
         numbers = row_key(batch, key, row)
         count[:] = np.float32(0.0)
         base[:] = np.float32(0.0)
+        spread = 0.0
         end = first
         for e in range(first, rated):
             column, level = batch.column[e], batch.level[e]
@@ -98,8 +100,9 @@ def _forward_chunk(batch, parameters, column_prior, form, objective, scratch, ch
                 count[level] += np.float32(1.0)
                 for k in range(levels):
                     base[k] += column_prior[column, k]
+                spread += variance(column_prior[column], smoothing.values)
         scratch.kept_end[row] = end
-        row_bias(count, base, smoothing, tilted, scratch.row_bias[row])
+        row_bias(count, base, spread, smoothing, tilted, scratch.row_bias[row])
         span = (first, end, end)
         hidden, sums = scratch.data_hidden, scratch.data_sums
         activate_from_levels(
@@ -227,11 +230,11 @@ def _column_gradient(batch, form, scratch, first, last, work, gradient, bias_gra
 
 
 @inner_kernel
-def _update_chunk(batch, parameters, mean, square, times, form, objective, scratch, chunk):
+def _update_chunk(batch, parameters, mean, square, times, column_prior, form, objective, scratch, chunk):
     """Adam's step of the columns of a chunk."""
     levels = parameters.visible_bias.shape[1]
     functions, width = parameters.weights.shape[1], parameters.weights.shape[2]
-    scale, none = np.float32(-1.0) / np.float32(batch.rows.shape[0]), np.float32(0.0)
+    scale = np.float32(-1.0) / np.float32(batch.rows.shape[0])
     gradient, bias_gradient = np.empty((functions, width), np.float32), np.empty((1, levels), np.float32)
     over = np.empty((1, parameters.conditional.shape[1]), np.float32)
     most = batch.rows.shape[0]
@@ -272,6 +275,9 @@ def _update_chunk(batch, parameters, mean, square, times, form, objective, scrat
                 rate,
                 corrections,
             )
+            # The penalty draws visible biases to the log base rates that they start from.
+            for k in range(levels):
+                bias_gradient[0, k] -= decay / scale * np.log(column_prior[column, k])
             follow_adam(
                 parameters.visible_bias,
                 mean.visible_bias,
@@ -279,7 +285,7 @@ def _update_chunk(batch, parameters, mean, square, times, form, objective, scrat
                 bias_gradient[0],
                 column,
                 scale,
-                none,
+                decay,
                 rate,
                 corrections,
             )
@@ -372,7 +378,7 @@ def backpropagate(batch, parameters, mean, square, times, column_prior, scratch,
     for chunk in prange(row_chunks):
         _backward_chunk(batch, parameters, form, scratch, chunk)
     for chunk in prange(column_chunks):
-        _update_chunk(batch, parameters, mean, square, times, form, objective, scratch, chunk)
+        _update_chunk(batch, parameters, mean, square, times, column_prior, form, objective, scratch, chunk)
     biases, factors = empty_blocks(batch.rows.shape[0], parameters)
     for block in prange(biases.shape[0]):
         _add_block(batch, scratch, form, block, biases, factors)

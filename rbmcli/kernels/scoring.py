@@ -21,7 +21,7 @@ from rbmcli.kernels.groups import (
     spread_over_levels,
 )
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
-from rbmcli.kernels.row_bias import row_bias
+from rbmcli.kernels.row_bias import Tallies, row_bias, tally_row, variance
 from rbmcli.kernels.rows import activate_from_levels, squash, through_factors, to_features
 
 NOT_OWN = 255
@@ -37,15 +37,19 @@ class RowStates(NamedTuple):
     ----------
     activation : float32 (R, W)
         Pre-activations a_j = b_j + sum_i W_ij^{k(i)} + D_ij.
-    counts : float32 (R, K)
-        n_u^k, the row's ratings at each level.
-    base : float32 (R, K)
-        Sum over the row's ratings of their columns' base rates p_i^k.
+    counts, base, spread : float32 (R, K), (R, K), (R,)
+        What the row bias is computed from, see `rbmcli.kernels.row_bias.Tallies`.
     """
 
     activation: np.ndarray
     counts: np.ndarray
     base: np.ndarray
+    spread: np.ndarray
+
+    @property
+    def tallies(self) -> Tallies:
+        """What the row bias is computed from, by itself."""
+        return Tallies(self.counts, self.base, self.spread)
 
 
 class Asked(NamedTuple):
@@ -67,7 +71,7 @@ class Asked(NamedTuple):
 
 
 @parallel_kernel
-def activate_rows(start, column, level, parameters, column_prior, form, states):
+def activate_rows(start, column, level, parameters, column_prior, values, form, states):
     """Fill the states of rows from their ratings.
 
     Parameters
@@ -78,6 +82,8 @@ def activate_rows(start, column, level, parameters, column_prior, form, states):
         The model.
     column_prior : float32 (N, K)
         p_i^k, the smoothed base rates of each column.
+    values : float32 (K,)
+        x^k, the standardised values of the levels.
     form : Form
         What kind of machine the model is.
     states : RowStates
@@ -87,18 +93,7 @@ def activate_rows(start, column, level, parameters, column_prior, form, states):
     for row in prange(start.shape[0] - 1):
         span = (start[row], start[row + 1], start[row + 1])
         activate_from_levels(parameters, form, column, level, span, row, sums, states.activation)
-        _count_row(row, span, column, level, column_prior, states)
-
-
-@inner_kernel
-def _count_row(row, span, column, level, column_prior, states):
-    for k in range(states.counts.shape[1]):
-        states.counts[row, k] = np.float32(0.0)
-        states.base[row, k] = np.float32(0.0)
-    for e in range(span[0], span[1]):
-        states.counts[row, level[e]] += np.float32(1.0)
-        for k in range(states.base.shape[1]):
-            states.base[row, k] += column_prior[column[e], k]
+        tally_row(row, span, column, level, column_prior, values, states)
 
 
 @parallel_kernel
@@ -154,8 +149,8 @@ def _free_energy_logits(group, activation, form, logits):
 
 
 @inner_kernel
-def _leave_out(asked, pair, parameters, column_prior, form, state):
-    """Take the terms of a pair's own rating out of the state of its row."""
+def _leave_out(asked, pair, parameters, column_prior, values, form, state):
+    """Take the terms of a pair's own rating out of the state of its row; return its part of the spread."""
     activation, count, base, own_sums, own_activation = state
     column, own = asked.column[pair], asked.own[pair]
     own_activation[:] = np.float32(0.0)
@@ -170,11 +165,12 @@ def _leave_out(asked, pair, parameters, column_prior, form, state):
     count[own] -= np.float32(1.0)
     for k in range(base.shape[0]):
         base[k] -= column_prior[column, k]
+    return variance(column_prior[column], values)
 
 
 @inner_kernel
 def _score_row(row, asked, states, parameters, column_prior, form, smoothing, exact, probability):
-    levels, width = states.counts.shape[1], states.activation.shape[1]
+    levels, width = probability.shape[1], states.activation.shape[1]
     inner = parameters.weights.shape[2]
     activation, hidden = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
     factored = np.zeros((1, inner), np.float32)
@@ -194,10 +190,11 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
                 activation[0, j] = states.activation[row, j]
             for k in range(levels):
                 count[k], base[k] = states.counts[row, k], states.base[row, k]
+            spread = np.float64(states.spread[row])
             if own != NOT_OWN:
                 state = (activation, count, base, own_sums, own_activation)
-                _leave_out(asked, pair, parameters, column_prior, form, state)
-            row_bias(count, base, smoothing, tilted, bias)
+                spread -= _leave_out(asked, pair, parameters, column_prior, smoothing.values, form, state)
+            row_bias(count, base, spread, smoothing, tilted, bias)
             for j in range(width):
                 hidden[0, j] = activation[0, j]
             squash(hidden, 0, form)
@@ -252,9 +249,5 @@ def score_pairs(asked, states, parameters, column_prior, form, smoothing, exact,
 
 def empty_states(rows: int, parameters: Parameters) -> RowStates:
     """Return the states of rows without ratings: the hidden biases, no counts."""
-    levels = parameters.visible_bias.shape[1]
-    return RowStates(
-        np.tile(parameters.hidden_bias, (rows, 1)),
-        np.zeros((rows, levels), np.float32),
-        np.zeros((rows, levels), np.float32),
-    )
+    tallies = Tallies.zeros(rows, parameters.visible_bias.shape[1])
+    return RowStates(np.tile(parameters.hidden_bias, (rows, 1)), *tallies)

@@ -18,6 +18,7 @@ from rbmcli.kernels.scoring import Asked, score_pairs
 from rbmcli.models.form import form_of
 from rbmcli.models.learners import DivergenceLearner, Learner, NetworkLearner
 from rbmcli.models.plan import CHUNKS, plan_batches
+from rbmcli.models.priors import tallies_of
 from rbmcli.models.states import row_states
 from rbmcli.progress import EpochReport, Progress
 
@@ -128,7 +129,9 @@ class _Validator:
     def measure(self, parameters: Parameters, form: Form) -> tuple[float, float]:
         """Return RMSE and mean negative log-likelihood."""
         data = self.data
-        states = row_states(data.ratings, parameters, data.column_prior, form, data.also_rated)
+        states = row_states(
+            data.ratings, parameters, data.column_prior, data.smoothing, form, data.also_rated
+        )
         score_pairs(
             self.validation.asked,
             states,
@@ -194,9 +197,9 @@ class _Training:
     def divergence(self, parameters: Parameters) -> Learner:
         """Return a learner by contrastive divergence that starts from `parameters`."""
         data = self.data
-        states = row_states(data.ratings, parameters, data.column_prior, self.form)
-        bias = np.zeros_like(states.counts)
-        row_biases(states.counts, states.base, data.smoothing, bias)
+        tallies = tallies_of(data.ratings, data.column_prior, data.smoothing)
+        bias = np.zeros_like(tallies.counts)
+        row_biases(tallies, data.smoothing, bias)
         also = data.also_rated is not None
         return DivergenceLearner(
             parameters, self.form, self.batches, self.scratch, bias, self.settings, also_rated=also

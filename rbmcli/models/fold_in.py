@@ -68,7 +68,7 @@ def fold_in_users(
     )
     centre[:, :, width] = bias_centre @ rotation
     bias = np.zeros_like(states.counts)
-    row_biases(states.counts, states.base, model.row_smoothing, bias)
+    row_biases(states.tallies, model.row_smoothing, bias)
     value = np.empty_like(centre)
     fold_in_groups(start, row, level, features, bias, penalty, rotation, functions, centre, value)
     parameters.weights[place, :, :width] = value[:, :functions, :width]

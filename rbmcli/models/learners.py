@@ -145,7 +145,7 @@ class NetworkLearner(Learner):
             rate=np.float32(settings.network_rate / (1 + settings.network_rate_decay * epoch)),
             decay=self.decay,
             strength=self.smoothing.strength,
-            penalty=self.smoothing.penalty,
+            tilt_strength=self.smoothing.tilt_strength,
             values=self.smoothing.values,
         )
         loss, hidden = backpropagate(

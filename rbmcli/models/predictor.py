@@ -65,7 +65,9 @@ class Predictor:
     def _states_of_users(self, also_rated: CompressedRows | None) -> RowStates:
         model = self.model
         known = self.histories.known()
-        return row_states(known, model.parameters, model.column_prior, model.form, also_rated)
+        return row_states(
+            known, model.parameters, model.column_prior, model.row_smoothing, model.form, also_rated
+        )
 
     def _states_of_items(self, also_rated: CompressedRows | None) -> RowStates:
         states = self.model.states
@@ -163,11 +165,10 @@ class Predictor:
         counts = others[of_user]
         own_prior = smoothed(counts, model.global_prior, model.column_smoothing)
         if not model.by_user:
-            # A trained user without a history is told by the ratings that the model was trained on.
+            # The base rates of a trained user allow for who else has rated the items.
             trained = self.histories.model_user[user[of_user]]
-            own_prior = np.where(
-                ((counts.sum(axis=1) == 0) & (trained >= 0))[:, None], model.column_prior[trained], own_prior
-            )
+            serves = self._serves_as_trained()[user[of_user]]
+            own_prior = np.where(serves[:, None], model.column_prior[trained], own_prior)
         probability[of_user] = own_prior
         probability[source == Source.GLOBAL_PRIOR] = model.global_prior
 

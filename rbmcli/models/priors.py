@@ -6,7 +6,7 @@ import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.row_bias import Smoothing, base_rates
+from rbmcli.kernels.row_bias import Smoothing, Tallies, row_biases, tally_rows
 
 
 def global_prior(level: np.ndarray, levels: int) -> np.ndarray:
@@ -36,20 +36,22 @@ def smoothings(
     Parameters
     ----------
     settings : ResolvedSettings
-        Strengths, and the penalty of the tilt.
+        Strengths.
     values, prior : ndarray, shape (K,)
         Value and base rate of each level.
     """
     scale = standardised(values, prior)
     row_strength = settings.row_bias_strength if settings.row_bias else 0.0
     return (
-        Smoothing(settings.prior_strength, settings.tilt_penalty, scale),
-        Smoothing(row_strength, settings.tilt_penalty, scale),
+        Smoothing(settings.prior_strength, settings.tilt_strength, scale),
+        Smoothing(row_strength, settings.tilt_strength, scale),
     )
 
 
 def smoothed(counts: np.ndarray, prior: np.ndarray, smoothing: Smoothing) -> np.ndarray:
-    """Return base rates from counts, float32; see `rbmcli.kernels.row_bias.base_rates`.
+    """Return base rates from counts alone, float32 (n, K): (n^k + s q^k) / (n + s), q the tilt of g.
+
+    Those are g^k exp(b^k), b being the row bias of a row all of whose columns have the rates g.
 
     Parameters
     ----------
@@ -60,8 +62,49 @@ def smoothed(counts: np.ndarray, prior: np.ndarray, smoothing: Smoothing) -> np.
     smoothing : Smoothing
         What they are made by.
     """
-    rates = np.empty(counts.shape, np.float32)
-    base_rates(
-        np.ascontiguousarray(counts, np.float32), np.ascontiguousarray(prior, np.float32), smoothing, rates
+    total, share = counts.sum(axis=1, keepdims=True), np.asarray(prior, np.float64)
+    spread = share @ (smoothing.values - share @ smoothing.values) ** 2
+    tallies = Tallies(
+        np.ascontiguousarray(counts, np.float32),
+        np.ascontiguousarray(total * prior, np.float32),
+        (total[:, 0] * spread).astype(np.float32),
     )
-    return rates
+    return _shifted(prior, tallies, smoothing)
+
+
+def column_base_rates(
+    ratings: CompressedRows, prior: np.ndarray, of_columns: Smoothing, of_rows: Smoothing
+) -> np.ndarray:
+    """Return p_i^k of every column, float32 (N, K), in which it is allowed for who has rated it.
+
+    Rates of columns from counts alone give row biases, those give what is expected of each row where nothing
+    is known of the column, p_u^k ~ g^k exp(b_u^k), and from it the rates of the columns follow as row
+    biases do: p_i^k ~ g^k exp(b_i^k), with sum_u p_u^k in place of n_i g^k.
+
+    Parameters
+    ----------
+    ratings : CompressedRows
+        R rows over N columns.
+    prior : ndarray, shape (K,)
+        g^k, summing to 1.
+    of_columns, of_rows : Smoothing
+        What they and row biases are made by.
+    """
+    first = smoothed(column_counts(ratings, len(prior)), prior, of_columns)
+    of_row = _shifted(prior, tallies_of(ratings, first, of_rows), of_rows)
+    return _shifted(prior, tallies_of(ratings.transposed(), of_row, of_columns), of_columns)
+
+
+def tallies_of(ratings: CompressedRows, column_prior: np.ndarray, smoothing: Smoothing) -> Tallies:
+    """Return what row biases are computed from, of every row."""
+    tallies = Tallies.zeros(len(ratings), column_prior.shape[1])
+    tally_rows(ratings.start, ratings.column, ratings.level, column_prior, smoothing.values, tallies)
+    return tallies
+
+
+def _shifted(prior: np.ndarray, tallies: Tallies, smoothing: Smoothing) -> np.ndarray:
+    """Return g^k exp(b^k), normalised, with b the row bias."""
+    bias = np.zeros_like(tallies.counts)
+    row_biases(tallies, smoothing, bias)
+    rates = np.asarray(prior, np.float64) * np.exp(bias.astype(np.float64))
+    return (rates / rates.sum(axis=1, keepdims=True)).astype(np.float32)

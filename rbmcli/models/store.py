@@ -28,7 +28,7 @@ from rbmcli.models.rbm import Rbm
 _KIND = "rbm"
 _VISIBLE, _ROW, _SHARED = "visible", "row", "shared"
 _HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
-_LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "values")
+_LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "spread", "values")
 
 
 def save_model(model: Rbm, path: str | os.PathLike[str]) -> None:
@@ -134,6 +134,7 @@ def _as_table(model: Rbm) -> pa.Table:
         rows["activation"] = _lists(model.states.activation[:, :hidden])
         rows["count"] = _lists(model.states.counts)
         rows["base"] = _lists(model.states.base)
+        rows["spread"] = _lists(model.states.spread)
     (rows if model.by_user else visible)["ratings_hash"] = pa.array(model.user_hash.view(np.int64))
     shared = _shared_arrays(model)
     schema = pa.schema(
@@ -220,7 +221,8 @@ def _from_table(table: pa.Table, metadata: dict[str, Any]) -> Rbm:
     states = None
     if settings.by == "item":
         activation = _padded(_array(rows, "activation", hidden), width)
-        states = RowStates(activation, _array(rows, "count", count), _array(rows, "base", count))
+        spread = _array(rows, "spread", 1)[:, 0]
+        states = RowStates(activation, _array(rows, "count", count), _array(rows, "base", count), spread)
     users = rows if settings.by == "user" else visible
     return Rbm(
         settings,

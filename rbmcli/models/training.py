@@ -18,7 +18,7 @@ from rbmcli.models.defaults import Shape, candidates
 from rbmcli.models.fit import Fit, TrainingData, Validation, fit
 from rbmcli.models.form import form_of
 from rbmcli.models.histories import hash_ratings
-from rbmcli.models.priors import column_counts, global_prior, smoothed, smoothings
+from rbmcli.models.priors import column_base_rates, global_prior, smoothed, smoothings
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.states import row_states
 from rbmcli.progress import EpochReport, Progress
@@ -219,7 +219,7 @@ def _fit_on(
     """Fit a part of the ratings, by as many epochs in each stage as are given or as validation tells."""
     overall = global_prior(rows.level, len(levels))
     of_columns, of_rows = smoothings(settings, levels.values, overall)
-    prior = smoothed(column_counts(rows, len(levels)), overall, of_columns)
+    prior = column_base_rates(rows, overall, of_columns, of_rows)
     also_rated = ratings.also_rated_beyond(rows, settings.by)
     data = TrainingData(rows, prior, levels.values, of_rows, also_rated)
     return _Fitted(rows, also_rated, overall, prior, fit(data, settings, validation, progress, epochs))
@@ -249,7 +249,7 @@ def _assemble(
     # A column without a rating to fit has no parameters: the model does not know it.
     is_fitted = np.bincount(fitted.ratings.column, minlength=kept.columns) > 0
     known = kept.in_columns(is_fitted)
-    of_columns, _ = smoothings(settings, levels.values, fitted.global_prior)
+    of_columns, of_rows = smoothings(settings, levels.values, fitted.global_prior)
     row_counts = np.zeros((len(known), len(levels)), np.int64)
     np.add.at(row_counts, (known.row_of_each(), known.level), 1)
     row, column = np.flatnonzero(row_counts.sum(axis=1)), np.flatnonzero(is_fitted)
@@ -257,7 +257,7 @@ def _assemble(
     parameters, column_prior = fitted.outcome.parameters, fitted.column_prior
     states = None
     if not by_user:
-        states = row_states(known, parameters, column_prior, form_of(settings, levels.values))
+        states = row_states(known, parameters, column_prior, of_rows, form_of(settings, levels.values))
     return Rbm(
         settings=settings,
         levels=levels,

@@ -60,9 +60,9 @@ _WAYS: dict[str, Range] = {
 _OF_EVERY_MODEL: dict[str, Range] = {
     "hidden": Interval(20, 500, whole=True),
     "level_functions": Choice((0, 1, 2, 3)),
-    "row_bias_strength": Interval(3, 60),
+    "row_bias_strength": Interval(3, 300),
     "prior_strength": Interval(3, 60),
-    "tilt_penalty": Interval(0.5, 50),
+    "tilt_strength": Interval(0.5, 50),
     "batch_size": Choice((50, 100, 200, 500)),
 }
 _OF_STAGE: dict[str, dict[str, Range]] = {

@@ -73,7 +73,7 @@ def test_json_is_one_object_with_the_figures_of_the_best_epoch(capsys: pytest.Ca
 def test_every_option_reaches_the_settings() -> None:
     options = (
         "--preset accurate --by item --hidden 7 --hidden-units gaussian --factors 2 --level-functions 3 "
-        "--no-conditional --no-row-bias --row-bias-strength 3 --prior-strength 4 --tilt-penalty 2.5 "
+        "--no-conditional --no-row-bias --row-bias-strength 3 --prior-strength 4 --tilt-strength 2.5 "
         "--inference exact --objective divergence --fine-tune --epochs 2 --patience 9 --batch-size 11 "
         "--average 4 --learning-rate 0.01 --rate-decay 0.2 --momentum 0.5,0.8@2 --weight-decay 0.03 "
         "--cd-steps 1,2@2 --reconstruction sampled --persistent --keep 0.6 --squared-share 0.1 "
@@ -94,7 +94,7 @@ def test_every_option_reaches_the_settings() -> None:
         row_bias=False,
         row_bias_strength=3,
         prior_strength=4,
-        tilt_penalty=2.5,
+        tilt_strength=2.5,
         inference="exact",
         objective="divergence",
         fine_tune=True,

@@ -21,7 +21,7 @@ from rbmcli.errors import UsageError
         ({"level_functions": -1}, "--level-functions -1 is outside"),
         ({"row_bias_strength": 0.0}, "--row-bias-strength 0.0 is outside"),
         ({"prior_strength": 0.0}, "--prior-strength 0.0 is outside"),
-        ({"tilt_penalty": 0.0}, "--tilt-penalty 0.0 is outside"),
+        ({"tilt_strength": 0.0}, "--tilt-strength 0.0 is outside"),
         ({"objective": "likelihood"}, "--objective 'likelihood' is not one of divergence, discriminative"),
         ({"average": 0}, "--average 0 is outside"),
         ({"learning_rate": float("nan")}, "--learning-rate nan is outside"),

@@ -17,7 +17,7 @@ import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.kernels.folding import fold_in_groups
-from rbmcli.kernels.row_bias import base_rates, row_biases
+from rbmcli.kernels.row_bias import Tallies, row_biases, tally_rows
 from rbmcli.kernels.scoring import (
     NOT_OWN,
     Asked,
@@ -83,7 +83,8 @@ def scored(problem: Problem) -> Iterator[object]:
     rows, columns = len(ratings), ratings.columns
     states = empty_states(rows, problem.parameters)
     of_ratings = (ratings.start, ratings.column, ratings.level)
-    activate_rows(*of_ratings, problem.parameters, prior, problem.form, states)
+    how = smoothing(prior.shape[1])
+    activate_rows(*of_ratings, problem.parameters, prior, how.values, problem.form, states)
     activate_also_rated(besides.start, besides.column, problem.parameters, states)
     yield from states
     own = np.full((rows, columns), NOT_OWN, np.uint8)
@@ -92,19 +93,18 @@ def scored(problem: Problem) -> Iterator[object]:
     asked = Asked(start, np.tile(np.arange(columns, dtype=np.int32), rows), own.ravel())
     for exact in (False, True):
         probability = np.empty((rows * columns, prior.shape[1]), np.float32)
-        how = smoothing(prior.shape[1])
         score_pairs(asked, states, problem.parameters, prior, problem.form, how, exact, probability)
         yield probability
 
 
 def counted(problem: Problem) -> Iterator[np.ndarray]:
-    """Yield base rates of all columns, and row biases of all rows, of a problem."""
-    levels, generator = problem.row_bias.shape[1], np.random.default_rng(3)
-    counts = generator.integers(20, size=(5000, levels)).astype(np.float32)
-    rates, bias = np.empty_like(counts), np.empty_like(counts)
-    base_rates(counts, problem.column_prior[0], smoothing(levels), rates)
-    row_biases(counts, counts.sum(axis=1, keepdims=True) * rates, smoothing(levels), bias)
-    yield from (rates, bias)
+    """Yield tallies and row biases of all rows of a problem."""
+    ratings, prior = problem.ratings, problem.column_prior
+    how, tallies = smoothing(prior.shape[1]), Tallies.zeros(len(ratings), prior.shape[1])
+    tally_rows(ratings.start, ratings.column, ratings.level, prior, how.values, tallies)
+    bias = np.empty_like(tallies.counts)
+    row_biases(tallies, how, bias)
+    yield from (*tallies, bias)
 
 
 def folded_in(problem: Problem) -> Iterator[np.ndarray]:
@@ -151,7 +151,7 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
     for way, how in WAYS.items():
         in_weights = digest(diverged(problem, 7 + seed, {"joint": True, **how}))
         results[f"contrastive_divergence, D in the weights, {way}"] = in_weights
-    results["base_rates and row_biases"] = digest(counted(problem))
+    results["tally_rows and row_biases"] = digest(counted(problem))
     results["fold_in_groups"] = digest(folded_in(problem))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))

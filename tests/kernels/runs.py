@@ -44,10 +44,10 @@ def rule(
     return Rule(steps, sampled or persistent, persistent, joint, *numbers)
 
 
-def smoothing(levels: int, strength: float = 10.0, penalty: float = 3.0) -> Smoothing:
+def smoothing(levels: int, strength: float = 10.0, tilt_strength: float = 3.0) -> Smoothing:
     """Return how counts and expected rates are put together, for K levels of mean 0 and variance 1."""
     values = np.arange(levels) - 0.5 * (levels - 1)
-    return Smoothing(strength, penalty, (values / values.std()).astype(np.float32))
+    return Smoothing(strength, tilt_strength, (values / values.std()).astype(np.float32))
 
 
 def objective(
@@ -58,13 +58,13 @@ def objective(
     rate: float = 0.01,
     decay: float = 0.02,
     strength: float = 10.0,
-    penalty: float = 3.0,
+    tilt_strength: float = 3.0,
 ) -> Objective:
     """Return an objective for a problem, with a penalty of about `decay` for each column."""
     columns, levels = problem.column_prior.shape
     keep, squared_share, rate = (np.float32(number) for number in (keep, squared_share, rate))
     penalties = (decay * np.linspace(0.5, 1.5, columns + 1)).astype(np.float32)
-    return Objective(keep, squared_share, rate, penalties, *smoothing(levels, strength, penalty))
+    return Objective(keep, squared_share, rate, penalties, *smoothing(levels, strength, tilt_strength))
 
 
 def used_scratch(problem: Problem) -> Scratch:

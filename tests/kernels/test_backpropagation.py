@@ -62,7 +62,7 @@ def assert_agrees(problem: Problem, what: Objective, key: int, tolerance: float 
     mask = mask_of(problem, what, key)
     prior = problem.column_prior.astype(np.float64)
     gradient = reference_training.network_gradient(problem.model, problem.rows, mask, prior, what)
-    expected = adam_of(problem).after(gradient, problem.rows, what)
+    expected = adam_of(problem).after(gradient, problem.rows, what, prior)
 
     found = propagate_back(problem, what, key)
 
@@ -159,7 +159,7 @@ def test_a_step_agrees_with_the_oracle_whatever_is_kept_and_however_strong_the_r
             "keep": st.floats(0.0, 0.999),
             "squared_share": st.floats(0.0, 1.0),
             "strength": st.sampled_from([0.0, 0.001, 10.0, 1e4]),
-            "penalty": st.sampled_from([0.01, 3.0, 1e9]),
+            "tilt_strength": st.sampled_from([0.01, 3.0, 1e9]),
             "rate": st.floats(1e-5, 0.1),
             "decay": st.floats(0.0, 0.2),
         }
@@ -195,7 +195,7 @@ def test_steps_one_after_the_other_agree_with_the_oracle():
         problem = replace(problem, batch_rows=order.permutation(12)[:5].astype(np.int32))
         mask = mask_of(problem, what, key)
         gradient = reference_training.network_gradient(expected.model, problem.rows, mask, prior, what)
-        expected = expected.after(gradient, problem.rows, what)
+        expected = expected.after(gradient, problem.rows, what, prior)
         found = propagate_back(problem, what, key)
         problem = replace(
             problem,

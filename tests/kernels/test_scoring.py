@@ -72,6 +72,7 @@ class History:
             self.ratings.level,
             self.parameters,
             self.column_prior,
+            smoothing(self.column_prior.shape[1]).values,
             self.form,
             states,
         )
@@ -160,6 +161,8 @@ def test_the_states_of_rows_agree_with_the_oracle(levels, kind):
     np.testing.assert_allclose(states.activation[:, :5], expected, atol=TOLERANCE)
     np.testing.assert_array_equal(states.counts, history.visible.sum(axis=1))
     np.testing.assert_allclose(states.base, known @ history.column_prior, atol=TOLERANCE)
+    variances = reference.variance(history.column_prior.astype(np.float64), smoothing(levels).values)
+    np.testing.assert_allclose(states.spread, known @ variances, atol=TOLERANCE)
     assert history.besides.any()
     assert not states.activation[:, 5:].any()
 
@@ -249,14 +252,16 @@ def test_a_row_without_ratings_is_scored_by_the_biases_and_the_hidden_units_at_r
     np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize(("strength", "penalty"), [(0.0, 3.0), (0.01, 0.1), (20.0, 0.01), (1000.0, 3.0)])
+@pytest.mark.parametrize(
+    ("strength", "tilt_strength"), [(0.0, 3.0), (0.01, 0.1), (20.0, 0.01), (1000.0, 3.0)]
+)
 @EXACT_OR_NOT
-def test_scores_agree_with_the_oracle_whatever_the_row_bias_is_made_by(exact, strength, penalty):
+def test_scores_agree_with_the_oracle_whatever_the_row_bias_is_made_by(exact, strength, tilt_strength):
     history = random_history(Shape(rows=6, columns=8, levels=5, hidden=4, density=0.4), seed=6)
     # Base rates of columns far apart, so that the tilt has a long way to go.
     prior = np.random.default_rng(6).dirichlet(np.full(5, 0.1), 8) + 1e-3
     prior = (prior / prior.sum(axis=1, keepdims=True)).astype(np.float32)
-    history, how = replace(history, column_prior=prior), smoothing(5, strength, penalty)
+    history, how = replace(history, column_prior=prior), smoothing(5, strength, tilt_strength)
 
     scores = history.scores(history.every_pair(leave_out=True), exact=exact, how=how)
 

@@ -25,14 +25,33 @@ def smoothing_of(
     """Return what counts are smoothed by, on a scale made to have mean 0 and variance 1 under base rates."""
     values, share = np.asarray(values, np.float64), prior.astype(np.float64) / prior.sum(dtype=np.float64)
     mean = share @ values
-    return Smoothing(strength, settings.tilt_penalty, (values - mean) / np.sqrt(share @ (values - mean) ** 2))
+    return Smoothing(
+        strength, settings.tilt_strength, (values - mean) / np.sqrt(share @ (values - mean) ** 2)
+    )
 
 
-def base_rates(counts: np.ndarray, model: Rbm) -> np.ndarray:
-    """Return base rates from counts, by level (K,), on the scale and by the settings of a model."""
+def smoothed(counts: np.ndarray, model: Rbm) -> np.ndarray:
+    """Return rates from counts alone, by level (K,), on the scale and by the settings of a model."""
     prior = model.global_prior.astype(np.float64)
     how = smoothing_of(model.settings.prior_strength, model.settings, model.levels.values, prior)
-    return reference.base_rates(np.atleast_2d(counts).astype(np.float64), prior, how)[0]
+    return reference.smoothed(np.atleast_2d(counts).astype(np.float64), prior, how)[0]
+
+
+def column_rates(model: Rbm, table: pa.Table) -> dict[object, np.ndarray]:
+    """Return base rates of the columns of a model, by id, from the ratings that it was trained on."""
+    settings, prior = model.settings, model.global_prior.astype(np.float64)
+    names = [index.values.to_pylist() for index in (model.row_ids, model.column_ids)]
+    visible = np.zeros((len(names[0]), len(names[1]), len(prior)))
+    for user, item, rating in rows_of(table):
+        row, column = (user, item) if model.by_user else (item, user)
+        level = model.levels.values.tolist().index(rating)
+        visible[names[0].index(row), names[1].index(column), level] = 1.0
+    of_columns, of_rows = (
+        smoothing_of(strength, settings, model.levels.values, prior)
+        for strength in (settings.prior_strength, settings.row_bias_strength if settings.row_bias else 0.0)
+    )
+    rates = reference.base_rates(visible, prior, of_columns, of_rows)
+    return dict(zip(names[1], rates, strict=True))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN, Asked, score_pairs
 from rbmcli.models.fit import Fit, TrainingData, Validation, fit
 from rbmcli.models.form import form_of
-from rbmcli.models.priors import column_counts, global_prior, smoothed, smoothings
+from rbmcli.models.priors import column_base_rates, column_counts, global_prior, smoothings
 from rbmcli.models.states import row_states
 from rbmcli.progress import SILENT, Progress
 
@@ -55,7 +55,7 @@ class Task:
         """Return what is learned from."""
         overall = global_prior(self.ratings.level, LEVELS)
         of_columns, of_rows = smoothings(settings, VALUES, overall)
-        prior = smoothed(column_counts(self.ratings, LEVELS), overall, of_columns)
+        prior = column_base_rates(self.ratings, overall, of_columns, of_rows)
         return TrainingData(self.ratings, prior, VALUES, of_rows, self.also_rated)
 
     def fit(self, settings: ResolvedSettings, progress: Progress = SILENT) -> Fit:
@@ -81,7 +81,7 @@ class Task:
         probability = np.empty((len(self.validation.rating), LEVELS), np.float32)
         score_pairs(
             self.validation.asked,
-            row_states(self.ratings, parameters, data.column_prior, form, self.also_rated),
+            row_states(self.ratings, parameters, data.column_prior, data.smoothing, form, self.also_rated),
             parameters,
             data.column_prior,
             form,

@@ -18,6 +18,7 @@ from rbmcli.models.fit import initial_parameters
 from rbmcli.models.form import form_of
 from rbmcli.models.learners import DivergenceLearner, NetworkLearner, _spread_penalty
 from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
+from rbmcli.models.priors import tallies_of
 from rbmcli.models.states import row_states
 from tests.models.tasks import COLUMNS, ROWS, VALUES, Task, taste
 
@@ -45,9 +46,9 @@ def divergence_learner(
     task = taste()
     data, form, batches = task.data(settings), form_of(settings, VALUES), batches_of(task)
     start = initial_parameters(data.column_prior, form, settings.seed)
-    states = row_states(data.ratings, start, data.column_prior, form)
-    bias = np.zeros_like(states.counts)
-    row_biases(states.counts, states.base, data.smoothing, bias)
+    tallies = tallies_of(data.ratings, data.column_prior, data.smoothing)
+    bias = np.zeros_like(tallies.counts)
+    row_biases(tallies, data.smoothing, bias)
     scratch = Scratch.sized(settings.batch_size, max(len(b.column) for b in batches), CHUNKS, form)
     return DivergenceLearner(start, form, batches, scratch, bias, settings, also_rated=also_rated)
 
@@ -199,8 +200,10 @@ def test_what_is_exported_gives_the_same_hidden_units_as_what_is_learned_in():
 
     found = learner.exported(learner.parameters)
 
-    of_learner = row_states(data.ratings, learner.parameters, data.column_prior, learner.form)
-    of_model = row_states(data.ratings, found, data.column_prior, form_of(SETTINGS, VALUES))
+    of_learner, of_model = (
+        row_states(data.ratings, parameters, data.column_prior, data.smoothing, form)
+        for parameters, form in ((learner.parameters, learner.form), (found, form_of(SETTINGS, VALUES)))
+    )
     np.testing.assert_allclose(of_model.activation, of_learner.activation, atol=1e-4)
     for array, expected in zip(learner.parameters, before, strict=True):
         np.testing.assert_array_equal(array, expected)
@@ -227,7 +230,7 @@ def test_each_epoch_of_discriminative_training_has_its_learning_rate_and_the_los
         keep=0.7,
         squared_share=0.25,
         row_bias_strength=9.0,
-        tilt_penalty=3.0,
+        tilt_strength=3.0,
     )
 
     taste().fit_without_validation(settings)
@@ -236,7 +239,7 @@ def test_each_epoch_of_discriminative_training_has_its_learning_rate_and_the_los
     assert [float(each.rate) for each in objectives] == pytest.approx([0.02 / (1 + e / 2) for e in range(4)])
     assert {round(float(each.keep), 6) for each in objectives} == {0.7}
     assert {float(each.squared_share) for each in objectives} == {0.25}
-    assert {(each.strength, each.penalty) for each in objectives} == {(9.0, 3.0)}
+    assert {(each.strength, each.tilt_strength) for each in objectives} == {(9.0, 3.0)}
     assert len(set(keys)) == 4
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from rbmcli.models.predictor import SOURCE_NAMES, Source
 from rbmcli.models.rbm import Rbm
-from tests.models.dense import DenseModel, base_rates
+from tests.models.dense import DenseModel, column_rates, smoothed
 from tests.small_ratings import (
     FORMS,
     pairs_of,
@@ -121,10 +121,10 @@ def test_with_rows_of_users_every_source_has_its_probabilities() -> None:
         "row_prior",
         "global_prior",
     ]
-    of_item = base_rates(counts_of(table, "item", 100), model)
+    of_item = column_rates(model, table)[100]
     # Of the stranger's two ratings the one asked for is left out.
-    of_stranger = base_rates(np.array([0, 0, 0, 1, 0]), model)
-    of_user = base_rates(counts_of(table, "user", "u00"), model)
+    of_stranger = smoothed(np.array([0, 0, 0, 1, 0]), model)
+    of_user = smoothed(counts_of(table, "user", "u00"), model)
     expected = [of_item, of_stranger, of_item, of_user, model.global_prior]
     np.testing.assert_allclose([row["probabilities"] for row in found[1:]], expected, atol=1e-6)
 
@@ -146,9 +146,9 @@ def test_with_rows_of_items_every_source_has_its_probabilities() -> None:
         "visible_prior",
         "global_prior",
     ]
-    of_item = base_rates(counts_of(table, "item", 100), model)
-    of_stranger = base_rates(np.array([0, 0, 0, 1, 0]), model)
-    of_user = base_rates(counts_of(table, "user", "u00"), model)
+    of_item = smoothed(counts_of(table, "item", 100), model)
+    of_stranger = smoothed(np.array([0, 0, 0, 1, 0]), model)
+    of_user = column_rates(model, table)["u00"]
     expected = [of_item, of_stranger, of_item, of_user, model.global_prior]
     np.testing.assert_allclose([row["probabilities"] for row in found[1:]], expected, atol=1e-6)
 

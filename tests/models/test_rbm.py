@@ -29,10 +29,10 @@ def test_ratings_of_items_are_counted_on_whichever_side_they_are(by: str) -> Non
 
 @BOTH
 def test_counts_are_smoothed_as_the_settings_say(by: str) -> None:
-    model = trained(by, row_bias_strength=7.0, prior_strength=3.0, tilt_penalty=2.0)
+    model = trained(by, row_bias_strength=7.0, prior_strength=3.0, tilt_strength=2.0)
 
     assert (model.row_smoothing.strength, model.column_smoothing.strength) == (7.0, 3.0)
-    assert model.row_smoothing.penalty == model.column_smoothing.penalty == 2.0
+    assert model.row_smoothing.tilt_strength == model.column_smoothing.tilt_strength == 2.0
 
 
 @BOTH

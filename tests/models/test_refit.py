@@ -12,7 +12,7 @@ import pytest
 from rbmcli.config import TrainSettings
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.fit import TrainingData, fit
-from rbmcli.models.priors import column_counts, global_prior, smoothed, smoothings
+from rbmcli.models.priors import column_base_rates, global_prior, smoothings
 from rbmcli.models.rbm import Rbm
 from rbmcli.progress import Progress
 from tests.models.held_out import SCALE, every_tenth, fit_on, levelled
@@ -49,7 +49,7 @@ def fitted_on_all(table: pa.Table, model: Rbm, epochs: list[int]) -> Parameters:
     settings, rows = model.settings, levelled(table).rows(model.settings.by)
     overall = global_prior(rows.level, 5)
     of_columns, of_rows = smoothings(settings, SCALE.values, overall)
-    prior = smoothed(column_counts(rows, 5), overall, of_columns)
+    prior = column_base_rates(rows, overall, of_columns, of_rows)
     np.testing.assert_array_equal(model.column_prior, prior)
     data = TrainingData(rows, prior, SCALE.values, of_rows)
     return fit(data, settings, None, Progress(), tuple(epochs)).parameters

@@ -9,7 +9,8 @@ import pytest
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.training import validation_pairs
-from tests.models.dense import DenseModel, Pairs, base_rates
+from tests import reference
+from tests.models.dense import DenseModel, Pairs, column_rates, smoothed
 from tests.models.held_out import SCALE, every_tenth, fit_on
 from tests.recorder import Recorder
 from tests.small_ratings import ALL_WAYS, HIDDEN, quick, ratings, rows_of, table_of, tastes, trained
@@ -24,15 +25,18 @@ def test_a_model_keeps_counts_and_base_rates_of_both_sides(by: str) -> None:
     overall /= overall.sum()
 
     np.testing.assert_allclose(model.global_prior, overall, rtol=1e-6)
-    for side, ids, total, prior in (
-        (by, model.row_ids, model.row_ratings, model.row_prior),
-        ("item" if by == "user" else "user", model.column_ids, model.column_ratings, model.column_prior),
+    for side, ids, total in (
+        (by, model.row_ids, model.row_ratings),
+        ("item" if by == "user" else "user", model.column_ids, model.column_ratings),
     ):
         for place, name in enumerate(ids.values.to_pylist()):
             mine = [row[2] for row in rows_of(table) if row[0 if side == "user" else 1] == name]
             counts = np.bincount(np.array(mine, int) - 1, minlength=5)
             assert total[place] == len(mine)
-            np.testing.assert_allclose(prior[place], base_rates(counts, model), rtol=2e-5)
+            if side == by:
+                np.testing.assert_allclose(model.row_prior[place], smoothed(counts, model), rtol=2e-5)
+    of_columns = list(column_rates(model, table).values())
+    np.testing.assert_allclose(model.column_prior, of_columns, rtol=1e-4)
 
 
 def test_only_a_model_of_items_keeps_the_states_of_its_rows() -> None:
@@ -45,7 +49,10 @@ def test_only_a_model_of_items_keeps_the_states_of_its_rows() -> None:
         visible = dense.visible([(user, rating) for user, i, rating in rows_of(table) if i == item])
         assert model.states.counts[place].tolist() == visible.sum(axis=0).tolist()
         rated = visible.any(axis=1)
-        np.testing.assert_allclose(model.states.base[place], model.column_prior[rated].sum(axis=0), rtol=1e-5)
+        prior = model.column_prior[rated].astype(np.float64)
+        np.testing.assert_allclose(model.states.base[place], prior.sum(axis=0), rtol=1e-5)
+        spread = reference.variance(prior, model.row_smoothing.values).sum()
+        np.testing.assert_allclose(model.states.spread[place], spread, rtol=1e-5)
 
 
 @BOTH
