@@ -102,6 +102,7 @@ def quick(by: str = "user", **changes: object) -> rbmcli.TrainSettings:
         "hidden": HIDDEN,
         "level_functions": 0,
         "objective": "divergence",
+        "batch_size": 100,
         "epochs": 20,
         "average": 1,
         "learning_rate": 0.3,

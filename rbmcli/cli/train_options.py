@@ -149,7 +149,10 @@ class Learning:
         ),
     ] = _DEFAULTS.patience
     batch_size: Annotated[
-        int, typer.Option("--batch-size", help="Rows of a mini-batch.", rich_help_panel=TRAINING)
+        int | None,
+        typer.Option(
+            "--batch-size", help="Rows of a mini-batch [default: by the data].", rich_help_panel=TRAINING
+        ),
     ] = _DEFAULTS.batch_size
     average: Annotated[
         int,

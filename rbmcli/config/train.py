@@ -50,7 +50,7 @@ class TrainSettings(Settings):
         Most passes over the training ratings, by each objective.
     patience : int
         Epochs without a better validation RMSE after which training by an objective stops.
-    batch_size : int
+    batch_size : int or None
         Rows of a mini-batch.
     average : int
         Epochs, the last ones, that parameters are averaged over.
@@ -102,7 +102,7 @@ class TrainSettings(Settings):
     fine_tune: bool = False
     epochs: int | None = setting(None, low=1, high=1_000_000)
     patience: int = setting(20, low=1, high=1_000_000)
-    batch_size: int = setting(100, low=1, high=10_000_000)
+    batch_size: int | None = setting(None, low=1, high=10_000_000)
     average: int = setting(10, low=1, high=1_000_000)
     learning_rate: float | None = setting(None, low=1e-9, high=1e3)
     rate_decay: float = setting(0.03, low=0.0, high=1e3)
@@ -133,6 +133,16 @@ class TrainSettings(Settings):
                 "--refit trains again for the best number of epochs, which is not known without validation",
                 hint="leave out --refit or --no-valid",
             )
+        if self.preset == "accurate" and self.validation == "none":
+            raise UsageError(
+                "--preset accurate chooses by validation ratings, and --no-valid leaves none",
+                hint="leave out one of the two",
+            )
+        if self.fine_tune and self.objective == "discriminative":
+            raise UsageError(
+                "--fine-tune follows contrastive divergence, and --objective discriminative does without it",
+                hint="leave out one of the two",
+            )
 
     def steps_at(self, epoch: int) -> int:
         """Return the Gibbs steps of an epoch, counted from 0."""
@@ -151,6 +161,7 @@ class ResolvedSettings(TrainSettings):
     hidden: int = setting(100, low=1, high=100_000)
     level_functions: int = setting(0, low=0, high=254)
     objective: str = setting("discriminative", choices=("divergence", "discriminative"))
+    batch_size: int = setting(100, low=1, high=10_000_000)
     epochs: int = setting(200, low=1, high=1_000_000)
     learning_rate: float = setting(0.05, low=1e-9, high=1e3)
     weight_decay: float = setting(0.005, low=0.0, high=10.0)
@@ -159,6 +170,4 @@ class ResolvedSettings(TrainSettings):
 
     def stages(self) -> list[str]:
         """Return the objectives to train by, one after the other."""
-        if self.objective == "divergence" and self.fine_tune:
-            return ["divergence", "discriminative"]
-        return [self.objective]
+        return [self.objective, "discriminative"] if self.fine_tune else [self.objective]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,8 @@ _FAST_VISITS = 28_000_000
 
 _FEWEST_EPOCHS = 20
 
+_FUNCTIONS_OF_BINS = 2
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -22,12 +23,15 @@ class Shape:
     ----------
     users, items, ratings, levels : int
         How many of each there are.
+    is_binned : bool
+        Whether levels are bins of a continuous scale.
     """
 
     users: int
     items: int
     ratings: int
     levels: int
+    is_binned: bool = False
 
 
 def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
@@ -49,15 +53,22 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
         "by": by,
         "objective": objective,
         "hidden": 100,
-        "level_functions": 0,
+        # What differs between bins is where the scale was cut, so that neighbours have much in common.
+        "level_functions": _FUNCTIONS_OF_BINS if shape.is_binned and shape.levels > _FUNCTIONS_OF_BINS else 0,
+        "batch_size": _batch_size(shape.users if by == "user" else shape.items),
         "epochs": most_epochs,
         "learning_rate": 0.05 if settings.hidden_units == "binary" else 0.005,
         "weight_decay": 0.01 if by == "user" else 0.005,
         "penalty": _penalty(shape.ratings / max(shape.items if by == "user" else shape.users, 1)),
-        "refit": settings.preset == "accurate" and settings.validation != "none",
+        "refit": settings.preset == "accurate",
     }
     given = {name: value for name, value in vars(settings).items() if value is not None}
     return ResolvedSettings(**(chosen | given))
+
+
+def _batch_size(rows: int) -> int:
+    """Return rows of a mini-batch: a hundred, or fewer where an epoch would have less than five of them."""
+    return min(100, max(10, rows // 5))
 
 
 def _penalty(ratings_of_column: float) -> float:
@@ -67,19 +78,3 @@ def _penalty(ratings_of_column: float) -> float:
     ratings of MovieLens 100K, latest-small and 1M: 4 with sixty ratings or more, up to four times that.
     """
     return 4.0 * min(max((60.0 / max(ratings_of_column, 1.0)) ** 0.5, 1.0), 4.0)
-
-
-def candidates(settings: TrainSettings, shape: Shape) -> list[ResolvedSettings]:
-    """Return the settings to try out on validation ratings: one, or with preset accurate several.
-
-    Orientation and objective are tried out as far as they are not given.
-    """
-    if settings.preset == "fast" or settings.validation == "none":
-        return [resolved(settings, shape)]
-    ways = [settings.by] if settings.by else ["item", "user"]
-    objectives = [settings.objective] if settings.objective else ["discriminative", "divergence"]
-    return [
-        resolved(dataclasses.replace(settings, by=by, objective=objective), shape)
-        for by in ways
-        for objective in objectives
-    ]

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from rbmcli.config import ResolvedSettings, TrainSettings
-from rbmcli.models.defaults import Shape, candidates, resolved
+from rbmcli.models.defaults import Shape, resolved
+from rbmcli.models.exploration import candidates
 
 _DIGITS = 3
 """Significant digits of a searched number: more would not show in any figure, but would in the file."""
@@ -92,7 +93,7 @@ class SearchSpace:
     ranges : mapping of str to Interval or Choice
         Settings that are searched, with where their values come from.
     defaults : sequence of ResolvedSettings
-        What preset accurate would try, each within the ranges: the first trials.
+        What preset accurate tries first, each within the ranges: the first trials.
     """
 
     given: TrainSettings
@@ -142,6 +143,8 @@ def search_space(given: TrainSettings, fixed: Collection[str], shape: Shape) -> 
         possible.update(ranges)
     # On few levels shared weights have nothing to save.
     left_out = set(fixed) | (set() if shape.levels > 3 else {"level_functions"})
+    if given.fine_tune:
+        left_out.add("objective")
     # The search starts from the defaults, wherever the data's shape has put them.
     ranges = {
         name: range_.containing([getattr(settings, name) for settings in defaults])

@@ -18,7 +18,7 @@ import numpy as np
 
 from rbmcli.config import ResolvedSettings, TuneSettings
 from rbmcli.errors import DataError, DivergenceError
-from rbmcli.models.training import try_settings
+from rbmcli.models.trials import try_settings
 from rbmcli.models.tuning import Choice, Range, SearchSpace
 from rbmcli.pipeline.pruning import Peers
 from rbmcli.pipeline.train import TrainingInput

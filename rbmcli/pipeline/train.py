@@ -21,9 +21,10 @@ from rbmcli.data.splits import split_random
 from rbmcli.data.storage import check_target
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
+from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import save_model
-from rbmcli.models.training import LevelledRatings, train_rbm
+from rbmcli.models.training import train_rbm
 from rbmcli.progress import SILENT, Progress
 
 

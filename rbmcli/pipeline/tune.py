@@ -20,7 +20,7 @@ from rbmcli.data.fingerprints import run_fingerprint
 from rbmcli.data.intake import Source
 from rbmcli.data.storage import check_target, digest
 from rbmcli.errors import DivergenceError, UsageError
-from rbmcli.models.training import shape_of
+from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
 from rbmcli.pipeline.search import Search, TrialOutcome
 from rbmcli.pipeline.search_journal import open_study

@@ -178,7 +178,7 @@ def test_predictions_of_a_factored_model_of_normal_units_are_evaluated(
 
 def preset(options: str, capsys: pytest.CaptureFixture[str]) -> tuple[Rbm, str]:
     """Train at the accurate preset, and return the model and what was told."""
-    how = "--valid valid.parquet --preset accurate --hidden 6 --epochs 2 -o m.parquet"
+    how = "--valid valid.parquet --preset accurate --hidden 6 --penalty 2 --epochs 2 -o m.parquet"
     assert main(["train", "train.parquet", *how.split(), *options.split()]) == 0
     return rbmcli.load_model("m.parquet"), capsys.readouterr().err
 
@@ -194,7 +194,7 @@ def test_the_accurate_preset_tells_what_it_tries_and_why_it_chose(
     assert (model.settings.by, model.settings.objective) == (best["by"], best["objective"])
     for trial in tried:
         assert f"trying rows of {trial['by']}s, {trial['objective']}" in told
-    assert f"chosen for the smallest validation RMSE: rows of {best['by']}s, {best['objective']}" in told
+    assert f"chosen for the smallest validation RMSE: rows of {best['by']}s, {best['objective']}, " in told
     assert "training again on all ratings for" in told
     assert model.row_ratings.sum() == tastes().num_rows
 

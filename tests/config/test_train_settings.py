@@ -57,6 +57,19 @@ def test_fine_tuning_is_a_second_stage(objective, fine_tune, stages):
     assert ResolvedSettings(objective=objective, fine_tune=fine_tune).stages() == stages
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"fine_tune": True, "objective": "discriminative"}, "--fine-tune follows contrastive divergence"),
+        ({"preset": "accurate", "validation": "none"}, "--preset accurate chooses by validation ratings"),
+        ({"refit": True, "validation": "none"}, "--refit trains again"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(changes, words):
+    with pytest.raises(UsageError, match=words):
+        TrainSettings(**changes)
+
+
 def test_a_schedule_of_one_value_may_be_a_number():
     settings = TrainSettings(momentum=0.8, cd_steps=3)
 

@@ -8,8 +8,9 @@ import pyarrow as pa
 from rbmcli.config import TrainSettings
 from rbmcli.data.levels import Levels
 from rbmcli.data.ordering import PairCodes
+from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.rbm import Rbm
-from rbmcli.models.training import LevelledRatings, train_rbm
+from rbmcli.models.training import train_rbm
 from rbmcli.progress import Progress
 from tests.models.dense import Pairs
 

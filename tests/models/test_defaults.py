@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.config import ResolvedSettings, TrainSettings
-from rbmcli.models.defaults import Shape, candidates, resolved
+from rbmcli.models.defaults import Shape, resolved
 from rbmcli.models.form import level_basis
 
 MOVIELENS = Shape(users=1000, items=1700, ratings=90_000, levels=5)
@@ -19,10 +19,12 @@ SHAPES = st.builds(
     items=st.integers(1, 10**6),
     ratings=st.integers(1, 10**9),
     levels=st.integers(2, 100),
+    is_binned=st.booleans(),
 )
 GIVEN = {
     "by": ["user", "item"],
     "hidden": [3, 500],
+    "batch_size": [1, 5000],
     "level_functions": [0, 1],
     "objective": ["divergence", "discriminative"],
     "epochs": [1, 1000],
@@ -48,19 +50,36 @@ def test_everything_that_can_be_left_open_is_tried_here():
     hidden_units=st.sampled_from(["binary", "gaussian"]),
 )
 def test_what_is_given_stays_and_nothing_is_left_open(shape, given_settings, preset, fine_tune, hidden_units):
+    fine_tune = fine_tune and given_settings.get("objective") != "discriminative"
     settings = TrainSettings(
         **given_settings, preset=preset, fine_tune=fine_tune, hidden_units=hidden_units, seed=5
     )
 
-    for chosen in [resolved(settings, shape), *candidates(settings, shape)]:
-        assert isinstance(chosen, ResolvedSettings)
-        for name, value in vars(chosen).items():
-            assert value is not None
-            if getattr(settings, name) is not None:
-                assert value == getattr(settings, name)
-        # On any scale the functions of the level that are chosen exist.
-        if "level_functions" not in given_settings:
-            level_basis(range(shape.levels), chosen.level_functions)
+    chosen = resolved(settings, shape)
+
+    assert isinstance(chosen, ResolvedSettings)
+    for name, value in vars(chosen).items():
+        assert value is not None
+        if getattr(settings, name) is not None:
+            assert value == getattr(settings, name)
+    # On any scale the functions of the level that are chosen exist.
+    if "level_functions" not in given_settings:
+        level_basis(range(shape.levels), chosen.level_functions)
+
+
+@pytest.mark.parametrize(("items", "rows"), [(100, 20), (12, 10), (1700, 100)])
+def test_an_epoch_has_several_mini_batches_where_there_are_few_rows(items, rows):
+    shape = Shape(users=5000, items=items, ratings=300_000, levels=10)
+
+    assert resolved(TrainSettings(by="item"), shape).batch_size == rows
+
+
+def test_bins_of_a_continuous_scale_share_weights():
+    binned, levels = (
+        resolved(TrainSettings(), Shape(5000, 100, 300_000, 10, is_binned)) for is_binned in (True, False)
+    )
+
+    assert (binned.level_functions, levels.level_functions) == (2, 0)
 
 
 def test_normal_hidden_units_learn_by_smaller_steps():
@@ -69,44 +88,6 @@ def test_normal_hidden_units_learn_by_smaller_steps():
     )
 
     assert gaussian.learning_rate < binary.learning_rate
-
-
-# The presets.
-
-
-def test_the_fast_preset_has_one_candidate_and_does_not_refit():
-    (only,) = candidates(TrainSettings(), MOVIELENS)
-
-    assert only == resolved(TrainSettings(), MOVIELENS)
-    assert not only.refit
-
-
-@pytest.mark.parametrize(
-    ("changes", "ways"),
-    [
-        ({}, 4),
-        ({"by": "item"}, 2),
-        ({"objective": "divergence"}, 2),
-        ({"by": "user", "objective": "discriminative"}, 1),
-        ({"validation": "none"}, 1),
-    ],
-)
-def test_the_accurate_preset_tries_what_is_not_given_each_way_once(changes, ways):
-    tried = candidates(TrainSettings(preset="accurate", **changes), MOVIELENS)
-
-    assert len(tried) == len({(each.by, each.objective) for each in tried}) == ways
-    for name, value in changes.items():
-        assert {getattr(each, name) for each in tried} == {value}
-
-
-@pytest.mark.parametrize("validation", ["holdout", "file", "none"])
-@pytest.mark.parametrize("refit", [None, False])
-def test_the_accurate_preset_refits_unless_told_not_to_or_nothing_is_held_out(validation, refit):
-    settings = TrainSettings(preset="accurate", validation=validation, refit=refit)
-
-    assert {each.refit for each in candidates(settings, MOVIELENS)} == {
-        refit is None and validation != "none"
-    }
 
 
 def test_fine_tuning_asks_for_contrastive_divergence_first():

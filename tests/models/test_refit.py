@@ -10,7 +10,9 @@ import pyarrow as pa
 import pytest
 
 from rbmcli.config import TrainSettings
+from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arrays import Parameters
+from rbmcli.models.exploration import MOVED
 from rbmcli.models.fit import TrainingData, fit
 from rbmcli.models.priors import column_base_rates, global_prior, smoothings
 from rbmcli.models.rbm import Rbm
@@ -73,8 +75,14 @@ def test_a_refit_of_two_stages_stops_each_where_it_was_best(by: str) -> None:
 
 
 def accurate(**changes: object) -> TrainSettings:
-    """Return settings that leave orientation and objective to be tried out."""
-    chosen = {"preset": "accurate", "objective": None, "validation": "holdout", "network_rate": 0.03}
+    """Return settings that leave only orientation and objective to be tried out."""
+    chosen = {
+        "preset": "accurate",
+        "objective": None,
+        "validation": "holdout",
+        "network_rate": 0.03,
+        "penalty": 1.0,
+    }
     return quick(None, **{**chosen, **changes})
 
 
@@ -92,11 +100,43 @@ def test_the_accurate_preset_keeps_the_best_of_what_it_tried(seed: int) -> None:
     assert (model.settings.by, model.settings.objective) == (best["by"], best["objective"])
     assert model.record["best_epoch"] == best["best_epoch"]
     assert model.record["epochs"][best["best_epoch"] - 1]["valid_rmse"] == best["valid_rmse"]
-    words = f"rows of {best['by']}s, {best['objective']}"
+    told = [message for message in recorder.told if message.startswith("trying rows of")]
+    assert len(told) == len(tried) == 4
+    for message, trial in zip(told, tried, strict=True):
+        assert message.startswith(f"trying rows of {trial['by']}s, {trial['objective']}, ")
+    words = told[tried.index(best)].removeprefix("trying ")
     assert f"chosen for the smallest validation RMSE: {words}" in recorder.told
-    assert [message for message in recorder.told if message.startswith("trying rows of")] == [
-        f"trying rows of {trial['by']}s, {trial['objective']}" for trial in tried
+
+
+def test_the_accurate_preset_moves_settings_that_are_not_given() -> None:
+    table, recorder = tastes(), Recorder()
+
+    model = fit_on(table, every_tenth(table), accurate(penalty=None, hidden=None), recorder)
+
+    tried = model.record["tried"]
+    assert len({trial["penalty"] for trial in tried}) > 1
+    assert {100, 200} <= {trial["hidden"] for trial in tried}
+    (chosen,) = [
+        trial for trial in tried if all(trial[name] == getattr(model.settings, name) for name in MOVED)
     ]
+    assert chosen["valid_rmse"] <= min(trial["valid_rmse"] for trial in tried) * 1.001
+
+
+def test_a_way_that_leaves_the_finite_numbers_is_passed_over() -> None:
+    table = tastes()
+
+    model = fit_on(table, every_tenth(table), accurate(learning_rate=1e3, hidden_units="gaussian"))
+
+    assert model.settings.objective == "discriminative"
+    failed = [trial for trial in model.record["tried"] if trial["valid_rmse"] is None]
+    assert {trial["objective"] for trial in failed} == {"divergence"}
+
+
+def test_if_every_way_leaves_the_finite_numbers_there_is_an_error() -> None:
+    changes = {"learning_rate": 1e3, "hidden_units": "gaussian", "objective": "divergence"}
+
+    with pytest.raises(DivergenceError):
+        fit_on(tastes(), every_tenth(tastes()), accurate(**changes))
 
 
 @pytest.mark.parametrize(
@@ -116,7 +156,9 @@ def test_each_trial_is_what_training_in_that_way_alone_would_be() -> None:
 
     for trial in model.record["tried"]:
         way = {name: trial[name] for name in ("by", "objective")}
-        alone = fit_on(table, every_tenth(table), quick(validation="holdout", network_rate=0.03, **way))
+        alone = fit_on(
+            table, every_tenth(table), quick(validation="holdout", network_rate=0.03, penalty=1.0, **way)
+        )
         figures = alone.record["epochs"][trial["best_epoch"] - 1]
         assert alone.record["best_epoch"] == trial["best_epoch"]
         assert (figures["valid_rmse"], figures["valid_nll"]) == (trial["valid_rmse"], trial["valid_nll"])

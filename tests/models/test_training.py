@@ -8,7 +8,7 @@ import pytest
 
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.training import validation_pairs
+from rbmcli.models.levelled import validation_pairs
 from tests import reference
 from tests.models.dense import DenseModel, Pairs, column_rates, smoothed
 from tests.models.held_out import SCALE, every_tenth, fit_on

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from rbmcli.config import TrainSettings
-from rbmcli.models.defaults import Shape, candidates
+from rbmcli.models.defaults import Shape
+from rbmcli.models.exploration import candidates
 from rbmcli.models.tuning import Choice, Interval, Range, SearchSpace, search_space
 
 FIVE_LEVELS = Shape(users=1000, items=1700, ratings=90_000, levels=5)
@@ -86,6 +87,8 @@ def test_only_what_the_objective_uses_is_drawn(objective: str, fine_tune: bool, 
     asked: dict[str, Range] = {}
 
     drawn = space_of("fine_tune", fine_tune=fine_tune).draw(lowest(asked, objective=objective))
+
+    assert ("objective" in asked) is not fine_tune
 
     assert set(asked) & (OF_DIVERGENCE | OF_DISCRIMINATIVE) == of_stages
     assert drawn.objective == objective

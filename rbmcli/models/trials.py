@@ -1,0 +1,148 @@
+"""Fits that are measured on held-out ratings, by given settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rbmcli.config import ResolvedSettings
+from rbmcli.data.levels import Levels
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.errors import DivergenceError
+from rbmcli.models.exploration import MOVED
+from rbmcli.models.fit import Fit, TrainingData, Validation, fit
+from rbmcli.models.levelled import LevelledRatings, validation_pairs
+from rbmcli.models.priors import column_base_rates, global_prior, smoothings
+from rbmcli.progress import Progress
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Parameters, what they were fitted on, and its base rates."""
+
+    ratings: CompressedRows
+    also_rated: CompressedRows | None
+    global_prior: np.ndarray
+    column_prior: np.ndarray
+    outcome: Fit
+
+
+def fit_on(
+    ratings: LevelledRatings,
+    rows: CompressedRows,
+    levels: Levels,
+    settings: ResolvedSettings,
+    validation: Validation | None,
+    progress: Progress,
+    epochs: tuple[int, ...] | None = None,
+) -> Fitted:
+    """Fit a part of the ratings, by as many epochs in each stage as are given or as validation tells."""
+    overall = global_prior(rows.level, len(levels))
+    of_columns, of_rows = smoothings(settings, levels.values, overall)
+    prior = column_base_rates(rows, overall, of_columns, of_rows)
+    also_rated = ratings.also_rated_beyond(rows, settings.by)
+    data = TrainingData(rows, prior, levels.values, of_rows, also_rated)
+    return Fitted(rows, also_rated, overall, prior, fit(data, settings, validation, progress, epochs))
+
+
+def try_settings(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: ResolvedSettings,
+    progress: Progress,
+) -> Fit:
+    """Fit the ratings that are not held out and measure on the others, for the figures alone.
+
+    The parameters are those of `train_rbm`; `progress` may raise to give up.
+    """
+    return _try(ratings, held_out, levels, settings, progress).outcome
+
+
+def _try(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: ResolvedSettings,
+    progress: Progress,
+) -> Fitted:
+    """Fit the ratings that are not held out, and measure on those that are."""
+    training = ratings.rows(settings.by, ~held_out)
+    row, column = ratings.axes(settings.by)
+    validation = None
+    if settings.validation != "none":
+        at = np.flatnonzero(held_out)
+        validation = validation_pairs(
+            len(training), row[at], column[at], ratings.level[at], ratings.rating[at]
+        )
+    return fit_on(ratings, training, levels, settings, validation, progress)
+
+
+class Trials:
+    """Fits by one settings after the other, of which one is kept.
+
+    Attributes
+    ----------
+    figures : list of dict
+        What each was and how it did, JSON-ready.
+    """
+
+    def __init__(
+        self,
+        ratings: LevelledRatings,
+        held_out: np.ndarray,
+        levels: Levels,
+        progress: Progress,
+        *,
+        tells: bool,
+    ) -> None:
+        self._given, self._progress, self._tells = (ratings, held_out, levels), progress, tells
+        self._last: Fitted | DivergenceError | None = None
+        self._kept: Fitted | DivergenceError | None = None
+        self.figures: list[dict[str, Any]] = []
+
+    def measure(self, settings: ResolvedSettings) -> float:
+        """Fit, and return the validation RMSE; infinite where training leaves the finite numbers."""
+        if self._tells:
+            self._progress.info(f"trying {described(settings)}")
+        figures: dict[str, Any] = {name: getattr(settings, name) for name in MOVED}
+        try:
+            self._last = _try(*self._given, settings, self._progress)
+        except DivergenceError as error:
+            self._last = error
+            self.figures.append({**figures, "best_epoch": None, "valid_rmse": None, "valid_nll": None})
+            return np.inf
+        outcome = self._last.outcome
+        report = outcome.epochs[outcome.best_epoch - 1]
+        figures |= {"best_epoch": outcome.best_epoch}
+        self.figures.append({**figures, "valid_rmse": report.valid_rmse, "valid_nll": report.valid_nll})
+        return outcome.best_rmse
+
+    def keep(self) -> None:
+        """Keep the last fit in place of the one before."""
+        self._kept = self._last
+
+    def kept(self) -> Fitted:
+        """Return the fit that is kept.
+
+        Raises
+        ------
+        DivergenceError
+            If it left the finite numbers.
+        """
+        if isinstance(self._kept, DivergenceError):
+            raise self._kept
+        assert self._kept is not None
+        return self._kept
+
+
+def described(settings: ResolvedSettings) -> str:
+    """Return in words how one trial differs from others."""
+    words = [f"rows of {settings.by}s", settings.objective, f"{settings.hidden} hidden units"]
+    if "discriminative" in settings.stages():
+        words.append(f"penalty {settings.penalty:g}")
+    if settings.level_functions:
+        words.append(f"{settings.level_functions} functions of the level")
+    return ", ".join(words)
