@@ -5,14 +5,12 @@ Source: Salakhutdinov, Mnih, Hinton (2007), section 4: which pairs of the test s
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import UNKNOWN
-from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 
 
@@ -37,9 +35,7 @@ def beyond_ratings(row: np.ndarray, column: np.ndarray, rated: CompressedRows) -
     )
 
 
-def for_asked(
-    model: Rbm, histories: Histories, user: pa.ChunkedArray, item: pa.ChunkedArray
-) -> CompressedRows:
+def for_asked(model: Rbm, users: IdIndex, history: pa.Table, pairs: pa.Table) -> CompressedRows:
     """Return pairs as a model needs them that is asked by some users.
 
     With rows of users that is in rows of those who ask, over the model's items; with rows of items, in rows
@@ -49,18 +45,22 @@ def for_asked(
     ----------
     model : Rbm
         The model, whose types of ids all columns have.
-    histories : Histories
-        The users who ask and their ratings; a pair that stands there is no pair of unknown rating.
-    user, item : pyarrow.ChunkedArray
-        The pairs.
+    users : IdIndex
+        The users who ask.
+    history : pyarrow.Table
+        Columns `user` and `item` of all ratings that are known, not of those who ask alone: a pair that
+        stands there is no pair of unknown rating.
+    pairs : pyarrow.Table
+        Columns `user` and `item` of the pairs.
     """
-    known = histories.known()
-    item_code = model.item_ids.lookup(item)
-    if model.by_user:
-        rated = dataclasses.replace(known, columns=len(model.item_ids))
-        return beyond_ratings(histories.users.lookup(user), item_code, rated)
-    column = histories.model_user[known.row_of_each()]
-    own = np.flatnonzero(column >= 0)
-    shape = (len(model.item_ids), len(model.user_ids))
-    rated = CompressedRows.build(known.column[own], column[own], known.level[own], shape)
-    return beyond_ratings(item_code, model.user_ids.lookup(user), rated)
+    ways = ((users, "user"), (model.item_ids, "item"))
+    if not model.by_user:
+        ways = ((model.item_ids, "item"), (model.user_ids, "user"))
+    (row, column), (rated_row, rated_column) = (
+        tuple(index.lookup(table.column(name)) for index, name in ways) for table in (pairs, history)
+    )
+    shape = (len(ways[0][0]), len(ways[1][0]))
+    known = (rated_row >= 0) & (rated_column >= 0)
+    level = np.zeros(np.count_nonzero(known), np.uint8)
+    rated = CompressedRows.build(rated_row[known], rated_column[known], level, shape)
+    return beyond_ratings(row, column, rated)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
+from rbmcli.config.base import Settings
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import IdIndex, align_ids
 from rbmcli.data.intake import RatingsTable, Source, read_pairs, read_ratings
@@ -19,7 +21,7 @@ from rbmcli.errors import MismatchError
 from rbmcli.models.also_rated import for_asked
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
-from rbmcli.models.store import load_model
+from rbmcli.models.store import fingerprint, load_model
 from rbmcli.progress import Progress
 
 Model = Rbm | str | os.PathLike[str]
@@ -93,11 +95,12 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
 def read_also_rated(
     model: Rbm,
     also_rated: Source | None,
-    histories: Histories,
+    users: IdIndex,
+    history: HistoryInput,
     settings: InputSettings,
     progress: Progress,
 ) -> CompressedRows | None:
-    """Read the pairs that are known to have been rated besides the histories, as the model needs them.
+    """Read the pairs that are known to have been rated besides those of the history, as the model needs them.
 
     A warning tells where the model was trained with such pairs and is asked without, or the other way round.
 
@@ -118,6 +121,34 @@ def read_also_rated(
     table = with_model_ids(read.table, model, read.where)
     if not model.settings.conditional:
         progress.warn(f"{read.where}: the model does not see which pairs were rated: they change nothing")
-    rows = for_asked(model, histories, table.column("user"), table.column("item"))
+    rows = for_asked(model, users, history.table, table)
     progress.info(f"{read.where}: {rows.n_ratings:,} pairs count as rated, with a rating that is not known")
     return rows
+
+
+def question_metadata(
+    command: str, model: Rbm, history: HistoryInput, unrated: CompressedRows | None, settings: Settings
+) -> dict[str, Any]:
+    """Return what a file of answers says of the question.
+
+    Parameters
+    ----------
+    command : str
+        Name of the command.
+    model : Rbm
+        The model.
+    history : HistoryInput
+        The ratings that came with the question.
+    unrated : CompressedRows or None
+        What `read_also_rated` has returned.
+    settings : Settings
+        Those of the command.
+    """
+    return {
+        "command": command,
+        "settings": settings.as_dict(),
+        **model.levels.as_metadata(),
+        "model_fingerprint": fingerprint(model),
+        "history_fingerprint": history.fingerprint,
+        "n_also_rated": 0 if unrated is None else unrated.n_ratings,
+    }

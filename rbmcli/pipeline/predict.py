@@ -20,11 +20,11 @@ from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import SOURCE_NAMES, Predictor
 from rbmcli.models.rbm import Rbm
-from rbmcli.models.store import fingerprint
 from rbmcli.pipeline.asking import (
     HistoryInput,
     Model,
     open_model,
+    question_metadata,
     read_also_rated,
     read_history,
     with_model_ids,
@@ -122,7 +122,7 @@ def predict(
     n_own = int(np.count_nonzero(own != NOT_OWN))
     if n_own:
         progress.info(f"{n_own:,} pairs stand in the history: each is predicted from the rest of it")
-    unrated = read_also_rated(model, also_rated, histories, input_settings, progress)
+    unrated = read_also_rated(model, also_rated, users, ratings, input_settings, progress)
     predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
     probability = np.empty((len(user), len(model.levels)), np.float32)
     source = np.empty(len(user), np.uint8)
@@ -134,7 +134,7 @@ def predict(
     counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
     progress.info(_tell_sources(counts))
     table = _with_predictions(asked.table, probability, source, model, settings)
-    metadata = _metadata(model, ratings, settings)
+    metadata = question_metadata("predict", model, ratings, unrated, settings)
     if path is not None:
         with progress.step(f"writing {path}"):
             write_parquet(table, path, PREDICTIONS, metadata)
@@ -215,13 +215,3 @@ def _with_predictions(
         entropy = (probability * surprise).sum(axis=1, dtype=np.float64).astype(np.float32)
         table = table.append_column(names[3], pa.array(entropy))
     return table
-
-
-def _metadata(model: Rbm, ratings: HistoryInput, settings: PredictSettings) -> dict[str, Any]:
-    return {
-        "command": "predict",
-        "settings": settings.as_dict(),
-        **model.levels.as_metadata(),
-        "model_fingerprint": fingerprint(model),
-        "history_fingerprint": ratings.fingerprint,
-    }

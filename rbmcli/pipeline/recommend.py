@@ -20,11 +20,10 @@ from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
-from rbmcli.models.store import fingerprint
 from rbmcli.pipeline.asking import (
-    HistoryInput,
     Model,
     open_model,
+    question_metadata,
     read_also_rated,
     read_history,
     with_model_ids,
@@ -122,7 +121,7 @@ def recommend(
     silent = int(np.count_nonzero(histories.count.sum(axis=1) == 0))
     if silent:
         progress.warn(f"{silent:,} of {len(index):,} users have no history: they get what suits everybody")
-    unrated = read_also_rated(model, also_rated, histories, input_settings, progress)
+    unrated = read_also_rated(model, also_rated, index, ratings, input_settings, progress)
     predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
     parts = _ranked(predictor, settings, progress)
     table = pa.table(
@@ -133,22 +132,12 @@ def recommend(
             "score": pa.array(parts[3], pa.float32()),
         }
     )
-    metadata = _metadata(model, ratings, settings)
+    metadata = question_metadata("recommend", model, ratings, unrated, settings)
     if path is not None:
         with progress.step(f"writing {path}"):
             write_parquet(table, path, RECOMMENDATIONS, metadata)
     progress.info(f"{table.num_rows:,} recommendations to {len(index):,} users")
     return RecommendResult(table, len(index), path, metadata)
-
-
-def _metadata(model: Rbm, ratings: HistoryInput, settings: RecommendSettings) -> dict[str, Any]:
-    return {
-        "command": "recommend",
-        "settings": settings.as_dict(),
-        **model.levels.as_metadata(),
-        "model_fingerprint": fingerprint(model),
-        "history_fingerprint": ratings.fingerprint,
-    }
 
 
 def _ranked(

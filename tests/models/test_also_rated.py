@@ -67,11 +67,9 @@ def asked_by(
     level = model.levels.assign(history["rating"].to_numpy())
     index = IdIndex.of(pa.array(users, pa.string()))
     histories = Histories.build(model, index, history["user"], history["item"], level)
-    columns = (
-        pa.chunked_array([pa.array([user for user, _ in pairs], pa.string())]),
-        pa.chunked_array([pa.array([item for _, item in pairs], pa.int64())]),
-    )
-    return histories, for_asked(model, histories, *columns)
+    users, items = [user for user, _ in pairs], [item for _, item in pairs]
+    asked = pa.table({"user": pa.array(users, pa.string()), "item": pa.array(items, pa.int64())})
+    return histories, for_asked(model, index, history, asked)
 
 
 def asked_with(model: Rbm, history: pa.Table, pairs: Pairs, users: list[str]) -> Predictor:

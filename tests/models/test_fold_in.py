@@ -58,11 +58,8 @@ def folded(
 
 def _rows_of_items(model: Rbm, histories: Histories, also_rated: Pairs) -> CompressedRows:
     users, items = [user for user, _ in also_rated], [item for _, item in also_rated]
-    columns = (
-        pa.chunked_array([pa.array(users, pa.string())]),
-        pa.chunked_array([pa.array(items, pa.int64())]),
-    )
-    return for_asked(model, histories, *columns)
+    pairs = pa.table({"user": pa.array(users, pa.string()), "item": pa.array(items, pa.int64())})
+    return for_asked(model, histories.users, ratings(), pairs)
 
 
 def centre_of(model: Rbm, user: str) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -169,16 +171,7 @@ def test_pairs_that_come_twice_or_are_unknown_change_no_prediction(by: str) -> N
     np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize(
-    "by",
-    [
-        "user",
-        pytest.param(
-            "item",
-            marks=pytest.mark.xfail(strict=True, reason="only ratings of those who ask are left out"),
-        ),
-    ],
-)
+@BOTH
 def test_a_pair_that_stands_in_the_history_is_not_counted_once_more(by: str) -> None:
     # One user asks; with rows of items the others' ratings stand in the rows already.
     model, asked = train_with(by, unrated()), pairs_of("u00", *ITEMS)
@@ -189,6 +182,17 @@ def test_a_pair_that_stands_in_the_history_is_not_counted_once_more(by: str) -> 
     )
 
     np.testing.assert_allclose(with_rated, without, atol=1e-6)
+
+
+@pytest.mark.parametrize("command", [rbmcli.predict, rbmcli.recommend])
+def test_answers_say_how_many_pairs_counted(command: Callable[..., Any]) -> None:
+    # Of the rated pairs given with them none counts, and who does not ask tells of no other user.
+    pairs = pa.concat_tables([unrated(), rated(), pairs_of("nobody", 100)])
+    model = train_with("user", unrated())
+
+    counts = [command(model, ratings(), also_rated=given).metadata["n_also_rated"] for given in (None, pairs)]
+
+    assert counts == [0, unrated().num_rows]
 
 
 @BOTH
