@@ -81,4 +81,5 @@ bench: .venv/installed ## Measure speed, and with DATA=FOLDER accuracy too.
 
 clean: ## Remove the environment, the demo and every cache.
 	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f speed.json accuracy.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         PrepareSettings,
         RecommendSettings,
         TrainSettings,
+        TuneSettings,
     )
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rbmcli.pipeline.prepare import prepare
     from rbmcli.pipeline.recommend import recommend
     from rbmcli.pipeline.train import train
+    from rbmcli.pipeline.tune import tune
 
 __all__ = [
     "InputSettings",
@@ -41,6 +43,7 @@ __all__ = [
     "RbmcliError",
     "RecommendSettings",
     "TrainSettings",
+    "TuneSettings",
     "evaluate",
     "load_model",
     "predict",
@@ -48,6 +51,7 @@ __all__ = [
     "recommend",
     "save_model",
     "train",
+    "tune",
 ]
 
 _HOMES = {
@@ -58,6 +62,7 @@ _HOMES = {
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
+    "TuneSettings": "rbmcli.config",
     "evaluate": "rbmcli.pipeline.evaluate",
     "load_model": "rbmcli.models.store",
     "predict": "rbmcli.pipeline.predict",
@@ -65,6 +70,7 @@ _HOMES = {
     "recommend": "rbmcli.pipeline.recommend",
     "save_model": "rbmcli.models.store",
     "train": "rbmcli.pipeline.train",
+    "tune": "rbmcli.pipeline.tune",
 }
 
 

@@ -20,10 +20,12 @@ class EpochReport:
     epoch, epochs : int
         Number of the epoch, from 1, and the most that will be run.
     loss : float
-        Mean cross-entropy of the reconstructed levels, in nats per training rating.
+        Mean of what training makes small: by contrastive divergence the cross-entropy of the reconstructed
+        levels, in nats per training rating; discriminative, cross-entropy and squared error of the ratings
+        that were hidden, by their shares.
     valid_rmse, valid_nll : float or None
         Root mean squared error (in units of the rating) and mean negative log-likelihood (in nats) on
-        the validation ratings; None without validation.
+        the validation ratings; None without validation, or of the likelihood if none is on a level.
     is_best : bool
         Whether no earlier epoch had a smaller validation RMSE.
     ratings_per_second : float

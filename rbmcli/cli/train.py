@@ -71,8 +71,10 @@ def command(
         print_result(CommandResult("train", started, told, figures, [output], seed))
         return
     best = f"epoch {result.best_epoch}"
-    if result.valid_rmse is not None and result.valid_nll is not None:
-        best += f", validation RMSE {result.valid_rmse:.4f}, NLL {result.valid_nll:.4f}"
+    if result.valid_rmse is not None:
+        best += f", validation RMSE {result.valid_rmse:.4f}"
+    if result.valid_nll is not None:
+        best += f", NLL {result.valid_nll:.4f}"
     progress.info(f"{output}: the model of {best}")
 
 

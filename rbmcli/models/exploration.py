@@ -12,18 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from rbmcli.config import ResolvedSettings, TrainSettings
-from rbmcli.models.defaults import Shape, resolved
+from rbmcli.models.defaults import FEWEST_LEVELS, FUNCTIONS, Shape, resolved
 
 LEAST_GAIN = 1e-3
 """Share of the RMSE that a move has to gain: less may be chance, and a larger model costs time."""
 
-FEWEST_LEVELS = 6
-"""Levels from which on it is tried whether they had better share weights."""
-
 MOVED = ("by", "objective", "hidden", "penalty", "level_functions")
 """Settings that may differ from one trial to the next."""
 
-_LEAST_PENALTY, _LARGEST_PENALTY = 0.5, 64.0
+_LEAST_PENALTY, _LARGEST_PENALTY = 0.1, 64.0
 _MOST_HIDDEN = 400
 
 
@@ -99,15 +96,24 @@ _Move = Callable[[ResolvedSettings], ResolvedSettings | None]
 def _directions(settings: TrainSettings, shape: Shape) -> Iterator[list[_Move]]:
     """Yield, for each setting that may be moved, its moves: opposite ones together."""
     if settings.level_functions is None and shape.levels >= FEWEST_LEVELS:
-        yield [_other_level_functions]
+        yield [
+            lambda best: _with_functions(best, settings, shape, 0),
+            lambda best: _with_functions(best, settings, shape, FUNCTIONS + 1),
+        ]
     if settings.penalty is None:
         yield [lambda best: _penalty_times(best, 0.5), lambda best: _penalty_times(best, 2.0)]
     if settings.hidden is None:
         yield [_more_hidden]
 
 
-def _other_level_functions(best: ResolvedSettings) -> ResolvedSettings | None:
-    return dataclasses.replace(best, level_functions=2 if best.level_functions == 0 else 0)
+def _with_functions(
+    best: ResolvedSettings, settings: TrainSettings, shape: Shape, functions: int
+) -> ResolvedSettings | None:
+    """Return the settings with other functions of the level, and what follows from them."""
+    if best.level_functions != FUNCTIONS or functions >= shape.levels:
+        return None
+    way = dataclasses.replace(settings, by=best.by, objective=best.objective, level_functions=functions)
+    return resolved(way, shape)
 
 
 def _penalty_times(best: ResolvedSettings, factor: float) -> ResolvedSettings | None:

@@ -126,8 +126,8 @@ class _Validator:
         self.probability = np.empty((len(validation.rating), len(self.level_values)), np.float32)
         self.on_level = np.flatnonzero(validation.level < len(self.level_values))
 
-    def measure(self, parameters: Parameters, form: Form) -> tuple[float, float]:
-        """Return RMSE and mean negative log-likelihood."""
+    def measure(self, parameters: Parameters, form: Form) -> tuple[float, float | None]:
+        """Return RMSE and mean negative log-likelihood; None for it if no rating is on a level."""
         data = self.data
         states = row_states(
             data.ratings, parameters, data.column_prior, data.smoothing, form, data.also_rated
@@ -145,7 +145,7 @@ class _Validator:
         error = self.probability @ self.level_values - self.validation.rating
         true = self.probability[self.on_level, self.validation.level[self.on_level]]
         nll = -np.log(np.maximum(true.astype(np.float64), _SMALLEST_PROBABILITY))
-        return float(np.sqrt(np.mean(error**2))), float(nll.mean()) if len(nll) else float("nan")
+        return float(np.sqrt(np.mean(error**2))), float(nll.mean()) if len(nll) else None
 
 
 class _Average:

@@ -89,5 +89,4 @@ def shape_of(ratings: LevelledRatings, held_out: np.ndarray, levels: Levels) -> 
         len(codes.items),
         int(np.count_nonzero(~held_out)),
         len(levels),
-        levels.edges is not None,
     )

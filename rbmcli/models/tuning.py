@@ -62,7 +62,7 @@ _OF_EVERY_MODEL: dict[str, Range] = {
     "hidden": Interval(20, 500, whole=True),
     "level_functions": Choice((0, 1, 2, 3)),
     "row_bias_strength": Interval(3, 300),
-    "prior_strength": Interval(3, 60),
+    "prior_strength": Interval(3, 300),
     "tilt_strength": Interval(0.5, 50),
     "batch_size": Choice((50, 100, 200, 500)),
 }
@@ -75,7 +75,7 @@ _OF_STAGE: dict[str, dict[str, Range]] = {
         "keep": Interval(0.3, 0.8, by_factors=False),
         "squared_share": Interval(0.0, 1.0, by_factors=False),
         "network_rate": Interval(5e-4, 1e-2),
-        "penalty": Interval(0.5, 50),
+        "penalty": Interval(0.2, 50),
     },
 }
 

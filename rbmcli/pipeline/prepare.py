@@ -240,4 +240,7 @@ def _tell_parts(parts: dict[str, pa.Table], paths: dict[str, Path], progress: Pr
         place = f"{paths[name]}: " if name in paths else ""
         progress.info(f"{place}{part.num_rows:,} ratings ({name})")
         if not part.num_rows:
-            progress.warn(f"the part {name} is empty: there are too few ratings for its share")
+            progress.warn(
+                f"the part {name} is empty: there are too few ratings for its share, or an earlier "
+                "split with this seed has taken them (--seed)"
+            )

@@ -19,7 +19,6 @@ SHAPES = st.builds(
     items=st.integers(1, 10**6),
     ratings=st.integers(1, 10**9),
     levels=st.integers(2, 100),
-    is_binned=st.booleans(),
 )
 GIVEN = {
     "by": ["user", "item"],
@@ -74,12 +73,23 @@ def test_an_epoch_has_several_mini_batches_where_there_are_few_rows(items, rows)
     assert resolved(TrainSettings(by="item"), shape).batch_size == rows
 
 
-def test_bins_of_a_continuous_scale_share_weights():
-    binned, levels = (
-        resolved(TrainSettings(), Shape(5000, 100, 300_000, 10, is_binned)) for is_binned in (True, False)
-    )
+@pytest.mark.parametrize(("levels", "functions"), [(2, 0), (3, 0), (4, 2), (5, 2), (100, 2)])
+def test_levels_share_weights_where_there_are_enough(levels, functions):
+    chosen = resolved(TrainSettings(), Shape(5000, 100, 300_000, levels))
 
-    assert (binned.level_functions, levels.level_functions) == (2, 0)
+    assert chosen.level_functions == functions
+
+
+def test_the_penalty_falls_with_levels_and_grows_where_columns_have_few_ratings():
+    def penalty(users: int, levels: int, **given: object) -> float:
+        shape = Shape(users, 1000, 60_000, levels)
+        return resolved(TrainSettings(by="item", **given), shape).penalty
+
+    assert penalty(1000, 5) == penalty(100, 5) == 2.5
+    assert penalty(4000, 5) == 5.0
+    assert penalty(10**7, 5) == 10.0
+    assert penalty(1000, 10) == 1.25
+    assert penalty(1000, 5, level_functions=0) == 4.0
 
 
 def test_normal_hidden_units_learn_by_smaller_steps():

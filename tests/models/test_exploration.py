@@ -94,14 +94,19 @@ def distance(best: dict[str, float]) -> Callable[[ResolvedSettings], float]:
 
 @pytest.mark.parametrize("factor", [0.125, 0.5, 1.0, 4.0])
 @pytest.mark.parametrize("hidden", [100, 200, 400])
-@pytest.mark.parametrize("level_functions", [0, 2])
+@pytest.mark.parametrize("level_functions", [0, 2, 3])
 def test_each_setting_is_moved_to_its_best(factor, hidden, level_functions):
-    start = resolved(TrainSettings(preset="accurate", by="user"), HALF_STARS)
-    best = {"penalty": factor * start.penalty, "hidden": hidden, "level_functions": level_functions}
+    way = {"by": "user", "objective": "discriminative", "level_functions": level_functions}
+    start = resolved(TrainSettings(preset="accurate", **way), HALF_STARS)
+    best = {"penalty": factor * start.penalty, "hidden": hidden}
 
-    chosen, tried = explored(distance(best), HALF_STARS, by="user", objective="discriminative")
+    def rmse(settings: ResolvedSettings) -> float:
+        return distance(best)(settings) + 0.1 * abs(settings.level_functions - level_functions)
+
+    chosen, tried = explored(rmse, HALF_STARS, by="user", objective="discriminative")
 
     assert {name: getattr(chosen, name) for name in best} == best
+    assert chosen.level_functions == level_functions
     assert len(tried) == len(set(tried))
 
 
@@ -116,7 +121,13 @@ def test_nothing_but_the_ways_and_one_step_to_each_side_is_tried_where_the_first
         for choice in tried[4:]
     ]
     less, more = start.penalty / 2, start.penalty * 2
-    assert moved == [{"level_functions": 2}, {"penalty": less}, {"penalty": more}, {"hidden": 200}]
+    assert moved == [
+        {"level_functions": 0, "penalty": start.penalty * 4 / 2.5},
+        {"level_functions": 3},
+        {"penalty": less},
+        {"penalty": more},
+        {"hidden": 200},
+    ]
 
 
 @pytest.mark.parametrize(("gain", "hidden", "most"), [(0.0005, 100, 200), (0.002, 400, 400)])
@@ -135,15 +146,18 @@ def test_what_is_given_is_not_moved(name, value):
 
 
 def test_contrastive_divergence_has_no_penalty_to_move():
-    _, tried = explored(distance({"penalty": 0.5}), by="user", objective="divergence", hidden=10)
+    _, tried = explored(distance({"penalty": 0.5}), by="user", objective="divergence", hidden=10, level_functions=2)
 
     assert len(tried) == 1
 
 
-def test_levels_of_a_short_scale_keep_their_weights():
-    _, tried = explored(distance({"level_functions": 2}))
+@pytest.mark.parametrize(("levels", "tried_functions"), [(3, {0}), (4, {0, 2, 3}), (5, {0, 2, 3})])
+def test_levels_of_a_short_scale_keep_their_weights(levels, tried_functions):
+    shape = Shape(users=1000, items=1700, ratings=90_000, levels=levels)
 
-    assert {choice.level_functions for choice in tried} == {0}
+    _, tried = explored(lambda _: 1.0, shape)
+
+    assert {choice.level_functions for choice in tried} == tried_functions
 
 
 def test_settings_that_leave_the_finite_numbers_are_not_chosen():

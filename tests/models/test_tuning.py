@@ -53,7 +53,7 @@ def test_a_default_outside_of_the_usual_range_widens_it() -> None:
 
     ranges = search_space(given, [], FIVE_LEVELS).ranges
 
-    assert ranges["penalty"] == Interval(0.5, 300.0)
+    assert ranges["penalty"] == Interval(0.2, 300.0)
     assert ranges["batch_size"] == Choice((50, 100, 200, 500, 64))
     assert ranges["hidden"] == Interval(7, 500, whole=True)
 
