@@ -60,7 +60,7 @@ class Machine:
         typer.Option(
             "--level-functions",
             help="Let levels share weights: 1 linear in the rating, 2 with its square ...; 0 gives each "
-            "level its own [default: by the data]. For scales of many levels.",
+            "level its own [default: 2, with few levels 0].",
             rich_help_panel=MODEL,
         ),
     ] = None
@@ -135,8 +135,8 @@ class Learning:
         int | None,
         typer.Option(
             "--epochs",
-            help="Most passes over the ratings [default: 100, discriminative 200]; with --no-valid just so "
-            "many.",
+            help="Most passes over the ratings [default: 200, or fewer where there are many]; with --no-valid "
+            "just so many.",
             rich_help_panel=TRAINING,
         ),
     ] = None

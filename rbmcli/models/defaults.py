@@ -10,7 +10,7 @@ from rbmcli.config import ResolvedSettings, TrainSettings
 _FAST_VISITS = 28_000_000
 """Ratings that preset fast learns from in all its epochs, so that it takes seconds."""
 
-_FEWEST_EPOCHS = 20
+_FEWEST_EPOCHS, _MOST_EPOCHS = 20, 200
 
 FUNCTIONS = 2
 FEWEST_LEVELS = 4
@@ -45,9 +45,9 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
     """
     by = settings.by or "user"
     objective = settings.objective or ("divergence" if settings.fine_tune else "discriminative")
-    most_epochs = 200 if objective == "discriminative" else 100
+    most_epochs = _MOST_EPOCHS
     if settings.preset == "fast":
-        most_epochs = max(min(most_epochs, _FAST_VISITS // max(shape.ratings, 1)), _FEWEST_EPOCHS)
+        most_epochs = max(min(_MOST_EPOCHS, _FAST_VISITS // max(shape.ratings, 1)), _FEWEST_EPOCHS)
     functions = settings.level_functions
     if functions is None:
         functions = FUNCTIONS if shape.levels >= FEWEST_LEVELS else 0
@@ -60,7 +60,7 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
         "batch_size": _batch_size(shape.users if by == "user" else shape.items),
         "epochs": most_epochs,
         "learning_rate": 0.05 if settings.hidden_units == "binary" else 0.005,
-        "weight_decay": 0.01 if by == "user" else 0.005,
+        "weight_decay": _weight_decay(by, shape.levels, is_shared=functions > 0),
         "penalty": _penalty(shape.ratings / max(columns, 1), shape.levels, is_shared=functions > 0),
         "refit": settings.preset == "accurate",
     }
@@ -71,6 +71,13 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
 def _batch_size(rows: int) -> int:
     """Return rows of a mini-batch: a hundred, or fewer where an epoch would have less than five of them."""
     return min(100, max(10, rows // 5))
+
+
+def _weight_decay(by: str, levels: int, *, is_shared: bool) -> float:
+    """Return the weight decay of contrastive divergence, chosen on the same ratings as `_penalty`."""
+    if by == "user":
+        return 0.01 * 5 / levels
+    return (0.002 if is_shared else 0.005) * 5 / levels
 
 
 def _penalty(ratings_of_column: float, levels: int, *, is_shared: bool) -> float:

@@ -146,7 +146,9 @@ def test_what_is_given_is_not_moved(name, value):
 
 
 def test_contrastive_divergence_has_no_penalty_to_move():
-    _, tried = explored(distance({"penalty": 0.5}), by="user", objective="divergence", hidden=10, level_functions=2)
+    given = {"by": "user", "objective": "divergence", "hidden": 10, "level_functions": 2}
+
+    _, tried = explored(distance({"penalty": 0.5}), **given)
 
     assert len(tried) == 1
 
