@@ -135,8 +135,8 @@ class Learning:
         int | None,
         typer.Option(
             "--epochs",
-            help="Most passes over the ratings [default: 200, or fewer where there are many]; with --no-valid "
-            "just so many.",
+            help="Most passes over the ratings [default: 200, or fewer where there are many]; with "
+            "--no-valid just so many.",
             rich_help_panel=TRAINING,
         ),
     ] = None

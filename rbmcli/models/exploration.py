@@ -27,19 +27,23 @@ _MOST_HIDDEN = 400
 def candidates(settings: TrainSettings, shape: Shape) -> list[ResolvedSettings]:
     """Return the ways to try first: one, or with preset accurate each orientation and each objective.
 
-    They are tried out as far as they are not given.
+    Discriminative training is tried without shared weights too, which suits the sparsest ratings. Each is
+    tried as far as it is not given.
     """
     if settings.preset != "accurate":
         return [resolved(settings, shape)]
-    ways = [settings.by] if settings.by else ["item", "user"]
+    orientations = [settings.by] if settings.by else ["item", "user"]
     objectives = ["discriminative", "divergence"]
     if settings.objective or settings.fine_tune:
         objectives = [settings.objective or "divergence"]
-    return [
-        resolved(dataclasses.replace(settings, by=by, objective=objective), shape)
-        for by in ways
-        for objective in objectives
-    ]
+    ways = []
+    for by in orientations:
+        for objective in objectives:
+            way = dataclasses.replace(settings, by=by, objective=objective)
+            ways.append(resolved(way, shape))
+            if objective == "discriminative" and settings.level_functions is None:
+                ways.append(resolved(dataclasses.replace(way, level_functions=0), shape))
+    return list(dict.fromkeys(ways))
 
 
 class Attempts(Protocol):
@@ -96,24 +100,19 @@ _Move = Callable[[ResolvedSettings], ResolvedSettings | None]
 def _directions(settings: TrainSettings, shape: Shape) -> Iterator[list[_Move]]:
     """Yield, for each setting that may be moved, its moves: opposite ones together."""
     if settings.level_functions is None and shape.levels >= FEWEST_LEVELS:
-        yield [
-            lambda best: _with_functions(best, settings, shape, 0),
-            lambda best: _with_functions(best, settings, shape, FUNCTIONS + 1),
-        ]
+        yield [_more_functions]
     if settings.penalty is None:
         yield [lambda best: _penalty_times(best, 0.5), lambda best: _penalty_times(best, 2.0)]
     if settings.hidden is None:
         yield [_more_hidden]
 
 
-def _with_functions(
-    best: ResolvedSettings, settings: TrainSettings, shape: Shape, functions: int
-) -> ResolvedSettings | None:
-    """Return the settings with other functions of the level, and what follows from them."""
-    if best.level_functions != FUNCTIONS or functions >= shape.levels:
-        return None
-    way = dataclasses.replace(settings, by=best.by, objective=best.objective, level_functions=functions)
-    return resolved(way, shape)
+def _more_functions(best: ResolvedSettings) -> ResolvedSettings | None:
+    return (
+        dataclasses.replace(best, level_functions=FUNCTIONS + 1)
+        if best.level_functions == FUNCTIONS
+        else None
+    )
 
 
 def _penalty_times(best: ResolvedSettings, factor: float) -> ResolvedSettings | None:

@@ -28,17 +28,18 @@ def test_the_fast_preset_has_one_candidate_and_does_not_refit():
 @pytest.mark.parametrize(
     ("changes", "ways"),
     [
-        ({}, 4),
-        ({"by": "item"}, 2),
+        ({}, 6),
+        ({"level_functions": 2}, 4),
+        ({"by": "item"}, 3),
         ({"objective": "divergence"}, 2),
-        ({"by": "user", "objective": "discriminative"}, 1),
+        ({"by": "user", "objective": "discriminative"}, 2),
         ({"fine_tune": True}, 2),
     ],
 )
 def test_the_accurate_preset_tries_what_is_not_given_each_way_once(changes, ways):
     tried = candidates(TrainSettings(preset="accurate", **changes), MOVIELENS)
 
-    assert len(tried) == len({(each.by, each.objective) for each in tried}) == ways
+    assert len(tried) == len({(each.by, each.objective, each.level_functions) for each in tried}) == ways
     for name, value in changes.items():
         assert {getattr(each, name) for each in tried} == {value}
 
@@ -118,11 +119,10 @@ def test_nothing_but_the_ways_and_one_step_to_each_side_is_tried_where_the_first
     assert chosen == start
     moved = [
         {name: getattr(choice, name) for name in MOVED if getattr(choice, name) != getattr(start, name)}
-        for choice in tried[4:]
+        for choice in tried[6:]
     ]
     less, more = start.penalty / 2, start.penalty * 2
     assert moved == [
-        {"level_functions": 0, "penalty": start.penalty * 4 / 2.5},
         {"level_functions": 3},
         {"penalty": less},
         {"penalty": more},
