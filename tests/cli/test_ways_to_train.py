@@ -178,8 +178,9 @@ def test_predictions_of_a_factored_model_of_normal_units_are_evaluated(
 
 def preset(options: str, capsys: pytest.CaptureFixture[str]) -> tuple[Rbm, str]:
     """Train at the accurate preset, and return the model and what was told."""
-    how = "--valid valid.parquet --preset accurate --hidden 6 --penalty 2 --epochs 2 -o m.parquet"
-    assert main(["train", "train.parquet", *how.split(), *options.split()]) == 0
+    given = "--hidden 6 --level-functions 2 --penalty 2 --epochs 2"
+    how = f"--valid valid.parquet --preset accurate {given} {options} -o m.parquet"
+    assert main(["train", "train.parquet", *how.split()]) == 0
     return rbmcli.load_model("m.parquet"), capsys.readouterr().err
 
 

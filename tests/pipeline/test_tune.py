@@ -43,20 +43,22 @@ def spaces_made(monkeypatch: pytest.MonkeyPatch) -> list[SearchSpace]:
 
 def test_the_first_trials_are_the_defaults_of_preset_accurate(monkeypatch: pytest.MonkeyPatch) -> None:
     spaces = spaces_made(monkeypatch)
-    script = Script(monkeypatch, [FALLING] * 6)
+    script = Script(monkeypatch, [FALLING] * 8)
 
-    tuned()
+    tuned(trials=8)
 
-    assert script.tried[:4] == spaces[0].defaults
-    ways = [(tried.by, tried.objective) for tried in script.tried]
-    assert sorted(ways[:4]) == [
-        ("item", "discriminative"),
-        ("item", "divergence"),
-        ("user", "discriminative"),
-        ("user", "divergence"),
+    assert script.tried[:6] == spaces[0].defaults
+    ways = [(tried.by, tried.objective, tried.level_functions) for tried in script.tried]
+    assert sorted(ways[:6]) == [
+        ("item", "discriminative", 0),
+        ("item", "discriminative", 2),
+        ("item", "divergence", 2),
+        ("user", "discriminative", 0),
+        ("user", "discriminative", 2),
+        ("user", "divergence", 2),
     ]
     usual = TrainSettings().prior_strength
-    assert all(tried.prior_strength != usual for tried in script.tried[4:])
+    assert all(tried.prior_strength != usual for tried in script.tried[6:])
 
 
 def test_the_best_is_never_worse_than_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
