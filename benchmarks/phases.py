@@ -12,12 +12,10 @@ from numba import prange
 
 from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.divergence import (
-    _add_block,
     _hidden_chunk,
     _reconstruct_chunk,
-    _update_chunk,
-    _update_shared,
 )
+from rbmcli.kernels.divergence_updates import add_block, update_chunk, update_shared
 from rbmcli.kernels.jit import parallel_kernel
 from rbmcli.kernels.shared import empty_blocks
 
@@ -52,11 +50,11 @@ def _reconstruct(batch, parameters, scratch, form, rule, key):
 def _update(batch, parameters, velocity, scratch, form, rule):
     """Follow the gradient."""
     for chunk in prange(batch.column_chunk.shape[0] - 1):
-        _update_chunk(batch, parameters, velocity, form, rule, scratch, chunk)
+        update_chunk(batch, parameters, velocity, form, rule, scratch, chunk)
     biases, factors = empty_blocks(batch.rows.shape[0], parameters)
     for block in prange(biases.shape[0]):
-        _add_block(batch, scratch, form, block, biases, factors)
-    _update_shared(batch, parameters, velocity, rule, biases, factors)
+        add_block(batch, scratch, form, block, biases, factors)
+    update_shared(batch, parameters, velocity, rule, biases, factors)
 
 
 class PhaseClock:

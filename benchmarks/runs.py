@@ -44,10 +44,10 @@ class Run:
 BOTH_WAYS = ("--by item", "--by user")
 
 TABLE = (
-    "--objective divergence --by item",
-    "--objective divergence --fine-tune --by item",
-    "--objective discriminative --by item",
-    "--objective discriminative --by user",
+    "--preset accurate --objective divergence --by item",
+    "--preset accurate --fine-tune --by item",
+    "--preset accurate --objective discriminative --by item",
+    "--preset accurate --objective discriminative --by user",
 )
 
 PRESETS = ("--preset fast", "--preset accurate")

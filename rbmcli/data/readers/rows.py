@@ -90,6 +90,7 @@ def _shown(value: object) -> str:
 
 def _reason(role: str, expected: str) -> Callable[[object], str]:
     def explain(value: object) -> str:
+        """Return what is wrong with a value."""
         if value is None or not str(value).strip():
             return f"{role} is empty"
         return f"{role} {_shown(value)} is no {expected}"

@@ -44,6 +44,7 @@ def read_text(source: InputFile, settings: InputSettings, min_columns: int) -> R
     layout = find_layout(source, settings, min_columns)
 
     def careful() -> RawTable:
+        """Read it line by line."""
         return read_carefully(source, layout)
 
     table = read_fast(source, layout)
@@ -102,6 +103,7 @@ def _with_stand_in(stream: pa.NativeFile, separator: str) -> pa.NativeFile:
     wanted = separator.encode()
 
     def replace(block: bytes) -> bytes:
+        """Replace the separator in some lines."""
         if _STAND_IN in block:
             raise pa.ArrowInvalid("the stand-in is taken")
         if blanks:
@@ -116,6 +118,7 @@ def _by_lines(replace: Callable[[bytes], bytes]) -> Callable[[pa.Buffer], bytes]
     rest = b""
 
     def transform(block: pa.Buffer) -> bytes:
+        """Return the lines that a block has completed, replaced."""
         nonlocal rest
         data = rest + bytes(block)
         # An empty block is the end of the stream: what is left is the last line.
