@@ -125,7 +125,7 @@ def test_the_accurate_preset_with_pairs_of_unknown_rating_goes_through_all_steps
     )
 
     assert done.returncode == 0, done.stderr
-    assert "chosen for the smallest validation RMSE" in done.stderr
+    assert "chosen for its validation RMSE of" in done.stderr
     segments = json.loads(done.stdout)["figures"]["segments"]
     assert segments["all"]["rmse"] < segments["baseline=global mean"]["rmse"]
     assert set(column(tmp_path / "r.parquet", "rank")) == {1, 2}

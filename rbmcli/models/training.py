@@ -21,6 +21,11 @@ from rbmcli.models.states import row_states
 from rbmcli.models.trials import Fitted, Trials, described, fit_on
 from rbmcli.progress import EpochReport, Progress
 
+_NEW_USERS = {
+    "user": "new users need no training: predict gets their hidden units from their ratings in one pass",
+    "item": "new users need no training: predict fits parameters of their own to their ratings",
+}
+
 
 def train_rbm(
     ratings: LevelledRatings,
@@ -49,7 +54,7 @@ def train_rbm(
     Rbm
         Its record holds the figures of the epochs, and what was tried out.
     """
-    trials = Trials(ratings, held_out, levels, progress, tells=settings.preset == "accurate")
+    trials = Trials(ratings, held_out, levels, progress)
     resolved = explore(settings, shape_of(ratings, held_out, levels), trials)
     fitted = trials.kept()
     record: dict[str, Any] = {
@@ -60,7 +65,9 @@ def train_rbm(
     }
     if len(trials.figures) > 1:
         record["tried"] = trials.figures
-        progress.info(f"chosen for the smallest validation RMSE: {described(resolved)}")
+        rmse = fitted.outcome.best_rmse
+        progress.info(f"chosen for its validation RMSE of {rmse:.4f}: {described(resolved)}")
+    progress.info(_NEW_USERS[resolved.by])
     # What is kept of the ratings holds every one that may be in a history later.
     kept = fitted.ratings if resolved.validation == "file" else ratings.rows(resolved.by)
     if resolved.refit:

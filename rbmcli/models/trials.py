@@ -95,18 +95,15 @@ class Trials:
         held_out: np.ndarray,
         levels: Levels,
         progress: Progress,
-        *,
-        tells: bool,
     ) -> None:
-        self._given, self._progress, self._tells = (ratings, held_out, levels), progress, tells
+        self._given, self._progress = (ratings, held_out, levels), progress
         self._last: Fitted | DivergenceError | None = None
         self._kept: Fitted | DivergenceError | None = None
         self.figures: list[dict[str, Any]] = []
 
     def measure(self, settings: ResolvedSettings) -> float:
         """Fit, and return the validation RMSE; infinite where training leaves the finite numbers."""
-        if self._tells:
-            self._progress.info(f"trying {described(settings)}")
+        self._progress.info(f"training with {described(settings)}")
         figures: dict[str, Any] = {name: getattr(settings, name) for name in MOVED}
         try:
             self._last = _try(*self._given, settings, self._progress)
@@ -142,7 +139,7 @@ def described(settings: ResolvedSettings) -> str:
     """Return in words how one trial differs from others."""
     words = [f"rows of {settings.by}s", settings.objective, f"{settings.hidden} hidden units"]
     if "discriminative" in settings.stages():
-        words.append(f"penalty {settings.penalty:g}")
+        words.append(f"penalty {settings.penalty:.3g}")
     if settings.level_functions:
         words.append(f"{settings.level_functions} functions of the level")
     return ", ".join(words)

@@ -194,8 +194,9 @@ def test_the_accurate_preset_tells_what_it_tries_and_why_it_chose(
     assert len({(trial["by"], trial["objective"]) for trial in tried}) == 4
     assert (model.settings.by, model.settings.objective) == (best["by"], best["objective"])
     for trial in tried:
-        assert f"trying rows of {trial['by']}s, {trial['objective']}" in told
-    assert f"chosen for the smallest validation RMSE: rows of {best['by']}s, {best['objective']}, " in told
+        assert f"training with rows of {trial['by']}s, {trial['objective']}" in told
+    chosen = f"rows of {best['by']}s, {best['objective']}, "
+    assert f"chosen for its validation RMSE of {best['valid_rmse']:.4f}: {chosen}" in told
     assert "training again on all ratings for" in told
     assert model.row_ratings.sum() == tastes().num_rows
 
@@ -209,6 +210,17 @@ def test_what_is_given_is_not_tried_otherwise_by_the_accurate_preset(
     assert len(model.record["tried"]) == 2
     assert "training again" not in told
     assert model.row_ratings.sum() == pq.read_metadata("train.parquet").num_rows
+
+
+@pytest.mark.parametrize(("by", "words"), [("user", "in one pass"), ("item", "parameters of their own")])
+def test_training_tells_with_what_and_what_that_means_for_new_users(
+    by: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "train.parquet", "--by", by, "--epochs", "1", "-o", "m.parquet"]) == 0
+
+    told = capsys.readouterr().err
+    assert f"training with rows of {by}s, discriminative, " in told
+    assert words in told[told.index("new users need no training") :].splitlines()[0]
 
 
 def test_inspect_tells_how_many_ways_were_tried(capsys: pytest.CaptureFixture[str]) -> None:

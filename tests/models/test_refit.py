@@ -100,12 +100,12 @@ def test_the_accurate_preset_keeps_the_best_of_what_it_tried(seed: int) -> None:
     assert (model.settings.by, model.settings.objective) == (best["by"], best["objective"])
     assert model.record["best_epoch"] == best["best_epoch"]
     assert model.record["epochs"][best["best_epoch"] - 1]["valid_rmse"] == best["valid_rmse"]
-    told = [message for message in recorder.told if message.startswith("trying rows of")]
+    told = [message for message in recorder.told if message.startswith("training with rows of")]
     assert len(told) == len(tried) == 4
     for message, trial in zip(told, tried, strict=True):
-        assert message.startswith(f"trying rows of {trial['by']}s, {trial['objective']}, ")
-    words = told[tried.index(best)].removeprefix("trying ")
-    assert f"chosen for the smallest validation RMSE: {words}" in recorder.told
+        assert message.startswith(f"training with rows of {trial['by']}s, {trial['objective']}, ")
+    words = told[tried.index(best)].removeprefix("training with ")
+    assert f"chosen for its validation RMSE of {best['valid_rmse']:.4f}: {words}" in recorder.told
 
 
 def test_the_accurate_preset_moves_settings_that_are_not_given() -> None:
