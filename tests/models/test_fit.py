@@ -150,6 +150,20 @@ def test_validation_ratings_off_the_levels_count_for_the_error_but_not_for_the_l
     assert part.epochs[0].valid_nll != full.epochs[0].valid_nll
 
 
+def test_without_a_validation_rating_on_a_level_there_is_no_likelihood():
+    task = taste()
+    nowhere = np.full_like(task.validation.level, 255)
+
+    (report,) = (
+        replace(task, validation=replace(task.validation, level=nowhere))
+        .fit(replace(SETTINGS, epochs=1))
+        .epochs
+    )
+
+    assert report.valid_nll is None
+    assert np.isfinite(report.valid_rmse)
+
+
 def test_progress_is_told_every_epoch():
     recorder = Recorder()
 
