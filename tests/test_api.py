@@ -111,6 +111,7 @@ def test_the_public_names_are_these() -> None:
         "RbmcliError",
         "RecommendSettings",
         "TrainSettings",
+        "TuneSettings",
         "evaluate",
         "load_model",
         "predict",
@@ -118,6 +119,7 @@ def test_the_public_names_are_these() -> None:
         "recommend",
         "save_model",
         "train",
+        "tune",
     ]
     assert set(rbmcli.__all__) <= set(dir(rbmcli))
 
