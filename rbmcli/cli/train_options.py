@@ -100,7 +100,7 @@ class Machine:
         float,
         typer.Option(
             "--tilt-strength",
-            help="Ratings at these rates that they resist being tilted to what was counted with.",
+            help="Ratings at these rates that count against tilting them to what was counted.",
             rich_help_panel=MODEL,
         ),
     ] = _DEFAULTS.tilt_strength

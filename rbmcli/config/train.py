@@ -39,7 +39,7 @@ class TrainSettings(Settings):
     prior_strength : float
         Ratings at the overall rates that a column's base rates start from.
     tilt_strength : float
-        Ratings as expected that these rates, and those of the row bias, resist being tilted with.
+        Ratings at these rates, and at those of the row bias, that count against tilting them.
     inference : {"mean-field", "exact"}
         How predictions sum over the hidden units.
     objective : {"divergence", "discriminative"} or None

@@ -51,13 +51,13 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
     functions = settings.level_functions
     if functions is None:
         functions = FUNCTIONS if shape.levels >= FEWEST_LEVELS else 0
-    columns = shape.items if by == "user" else shape.users
+    rows, columns = (shape.users, shape.items) if by == "user" else (shape.items, shape.users)
     chosen: dict[str, Any] = {
         "by": by,
         "objective": objective,
         "hidden": 100,
         "level_functions": functions,
-        "batch_size": _batch_size(shape.users if by == "user" else shape.items),
+        "batch_size": _batch_size(rows),
         "epochs": most_epochs,
         "learning_rate": 0.05 if settings.hidden_units == "binary" else 0.005,
         "weight_decay": _weight_decay(by, shape.levels, is_shared=functions > 0),
@@ -85,8 +85,7 @@ def _penalty(ratings_of_column: float, levels: int, *, is_shared: bool) -> float
 
     Weights of columns with few ratings learn from their noise first. To tell the ends of a scale of many
     levels apart by as much, weights have to be larger, since functions of the level have length 1 over all
-    levels.
-    Chosen on held-out parts of the training ratings of MovieLens 100K and latest-small and of goodbooks.
+    levels. Chosen on held-out parts of the training ratings of MovieLens 100K, latest-small and goodbooks.
     """
     of_five_levels = 2.5 if is_shared else 4.0
     return of_five_levels * 5 / levels * min(max((60.0 / max(ratings_of_column, 1.0)) ** 0.5, 1.0), 4.0)

@@ -84,9 +84,4 @@ def validation_pairs(
 def shape_of(ratings: LevelledRatings, held_out: np.ndarray, levels: Levels) -> Shape:
     """Return what default settings follow from."""
     codes = ratings.codes
-    return Shape(
-        len(codes.users),
-        len(codes.items),
-        int(np.count_nonzero(~held_out)),
-        len(levels),
-    )
+    return Shape(len(codes.users), len(codes.items), int(np.count_nonzero(~held_out)), len(levels))
