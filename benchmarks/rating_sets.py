@@ -28,7 +28,8 @@ else a file, there or in a folder of its own, that `rbmcli prepare` splits."""
 
 _PREPARED = ("--valid-fraction", "0", "--test-fraction", "0.1", "--seed", "0")
 _NEW_USERS = 10
-_COLUMNS = ["user", "item", "rating"]
+_PAIR = ["user", "item", "timestamp"]
+_COLUMNS = [*_PAIR, "rating"]
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def split_test(name: str, data: Path, folder: Path) -> Split:
         needed(run_command("prepare", source, "-o", folder / "prepared", *_PREPARED))
         source = folder / "prepared"
     train, truth, pairs = source / "train.parquet", source / "test.parquet", folder / "pairs.parquet"
-    pq.write_table(_read(truth, _COLUMNS[:2]), pairs)
+    pq.write_table(_read(truth, _PAIR), pairs)
     return Split(train, train, train, pairs, truth)
 
 
@@ -119,11 +120,12 @@ def split_new_users(train: Path, folder: Path) -> Split:
     paths = {name: folder / f"{name}.parquet" for name in [*parts, "pairs"]}
     for name, mask in parts.items():
         pq.write_table(ratings.filter(pa.array(mask)), paths[name])
-    pq.write_table(_read(paths["truth"], _COLUMNS[:2]), paths["pairs"])
+    pq.write_table(_read(paths["truth"], _PAIR), paths["pairs"])
     return Split(**paths)
 
 
 def _read(path: Path, columns: list[str]) -> pa.Table:
-    """Read some columns, without what other programs have noted about the file."""
+    """Read those of some columns that there are, without what other programs have noted about the file."""
     with pq.ParquetFile(path) as file:
-        return file.read(columns=columns).replace_schema_metadata(None)
+        names = [name for name in columns if name in file.schema_arrow.names]
+        return file.read(columns=names).replace_schema_metadata(None)

@@ -6,6 +6,9 @@ import itertools
 from dataclasses import dataclass
 
 MOVIELENS = ("ml-100k-r90", "ml-latest-small-r90", "ml-1m-r90")
+DATED = ("ml-100k-r90", "ml-latest-small-r90", "movietweetings-100k")
+"""Sets whose ratings have timestamps."""
+
 OTHERS = ("goodbooks-sample", "movietweetings-100k", "jester5k")
 ALL = MOVIELENS + OTHERS
 
@@ -62,6 +65,10 @@ GROUPS: dict[str, list[Run]] = {
     "table": [Run(name, options) for name, options in itertools.product(MOVIELENS, TABLE)],
     "new-users": [Run(name, way, asks=NEW_USERS) for name, way in itertools.product(MOVIELENS, BOTH_WAYS)],
     "presets": [Run(name, preset) for name, preset in itertools.product(ALL, PRESETS)],
+    "days": [
+        Run(name, f"--preset accurate --by item{option}")
+        for name, option in itertools.product(DATED, ("", " --day-bias"))
+    ],
     "divergence": [
         *(
             Run(name, options, seed, NOTHING)

@@ -187,10 +187,12 @@ def hidden_mean(model: Model, visible: np.ndarray, rated: np.ndarray) -> np.ndar
     return a if model.form.gaussian else sigmoid(a)
 
 
-def reconstruction(model: Model, hidden: np.ndarray, row_bias: np.ndarray) -> np.ndarray:
-    """Return p(v_ui^k = 1 | h) = softmax_k(b_i^k + b_u^k + sum_j W_ij^k h_uj), shape (R, N, K)."""
+def reconstruction(
+    model: Model, hidden: np.ndarray, row_bias: np.ndarray, offset: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Return p(v_ui^k = 1 | h) = softmax_k(b_i^k + b_u^k + o_ui^k + sum_j W_ij^k h_uj), shape (R, N, K)."""
     from_hidden = np.einsum("uj,ikj->uik", hidden, model.full_weights)
-    return softmax(model.visible_bias + row_bias[:, None, :] + from_hidden)
+    return softmax(model.visible_bias + row_bias[:, None, :] + offset + from_hidden)
 
 
 # Base rates and the row bias.
@@ -260,6 +262,38 @@ def row_bias(visible: np.ndarray, column_prior: np.ndarray, smoothing: Smoothing
             wider = np.clip(variance(mean, values) / variance(column_prior[rated], values).mean(), 1.0, 4.0)
             bias[u] = np.log((observed + strength * rates) / expected) + (wider - 1.0) * t * values
     return bias
+
+
+def day_bias(
+    visible: np.ndarray, day: np.ndarray, item_prior: np.ndarray, of_user: Smoothing, of_day: Smoothing
+) -> np.ndarray:
+    """Return what the ratings of one day add to what is expected of a user, shape (K,).
+
+    It is the row bias of the ratings of the day, were the base rates of each of its items those of the mean
+    item of the day, shifted by the user's own bias: e^k ~ sum_i p_i^k exp(b_u^k). As wide as these rates are
+    by the rates of one item, so wide is e.
+
+    Parameters
+    ----------
+    visible : ndarray of float64, shape (N, K)
+        All ratings of the user.
+    day : ndarray of bool, shape (N,)
+        Which of them are of the day.
+    item_prior : ndarray of float64, shape (N, K)
+        p_i^k.
+    of_user, of_day : Smoothing
+        What both biases are made by.
+    """
+    values, counts = of_day.values.astype(np.float64), visible[day].sum(axis=0)
+    if counts.sum() == 0:
+        return np.zeros(len(counts))
+    prior = item_prior[day & (visible.sum(axis=1) > 0)]
+    mean = prior.mean(axis=0)
+    expected = softmax(np.log(mean) + row_bias(visible[None], item_prior, of_user)[0])
+    rates, t = tilted(counts, expected, of_day)
+    wider = np.clip(variance(mean, values) / variance(prior, values).mean(), 1.0, 4.0)
+    ratio = (counts + of_day.strength * rates) / ((counts.sum() + of_day.strength) * expected)
+    return np.log(ratio) + (wider - 1.0) * t * values
 
 
 # Scoring.

@@ -37,11 +37,14 @@ class Rows:
         The ratings of a known level.
     rated : ndarray of float64, shape (B, N)
         r: those, and the pairs that are known to have been rated besides.
+    offset : ndarray of float64, shape (B, N, K)
+        What is known to be added to the logits.
     """
 
     index: np.ndarray
     visible: np.ndarray
     rated: np.ndarray
+    offset: np.ndarray
 
     @property
     def known(self) -> np.ndarray:
@@ -143,7 +146,8 @@ def contrastive_gradient(
 
     def step(hidden: np.ndarray, move: int) -> tuple[np.ndarray, np.ndarray]:
         state = sample_hidden(model, hidden, rows.index, derive(key, 2 * move))
-        probability = reconstruction(model, state, bias) * rows.known[:, :, None]
+        probability = reconstruction(model, state, bias, rows.offset)
+        probability *= rows.known[:, :, None]
         drawn = sample_levels(probability, rows, derive(key, 2 * move + 1))
         return probability, drawn if rule.sampled else probability
 
@@ -219,7 +223,8 @@ def _forward(
     visible = rows.visible * mask[:, :, None]
     rated = rows.rated - rows.known + mask
     hidden = hidden_mean(model, visible, rated)
-    return visible, rated, hidden, reconstruction(model, hidden, row_bias(visible, column_prior, smoothing))
+    bias = row_bias(visible, column_prior, smoothing)
+    return visible, rated, hidden, reconstruction(model, hidden, bias, rows.offset)
 
 
 def network_loss(

@@ -66,6 +66,14 @@ def table_of(user: list, item: list, rating: list) -> pa.Table:
     return pa.table({"user": user, "item": item, "rating": pa.array(rating, pa.float32())})
 
 
+def dated(table: pa.Table, days: int = 3, seed: int = 4) -> pa.Table:
+    """Return a table with a timestamp for each of its rows, on one of so many days."""
+    generator = np.random.default_rng(seed)
+    day = generator.integers(days, size=table.num_rows) if days < 1000 else np.arange(table.num_rows)
+    seconds = 86_400 * (day + 11_000) + generator.integers(86_400, size=len(day))
+    return table.append_column("timestamp", pa.array(seconds))
+
+
 def pairs_of(user: object, *items: object) -> pa.Table:
     """Return pairs of one user with some items."""
     return pa.table({"user": [user] * len(items), "item": list(items)})

@@ -104,6 +104,23 @@ class Machine:
             rich_help_panel=MODEL,
         ),
     ] = _DEFAULTS.tilt_strength
+    day_bias: Annotated[
+        bool,
+        typer.Option(
+            "--day-bias/--no-day-bias",
+            help="Add to the levels how the user rates on the day, from the other ratings of that day; needs "
+            "timestamps, of pairs to predict too.",
+            rich_help_panel=MODEL,
+        ),
+    ] = False
+    day_bias_strength: Annotated[
+        float,
+        typer.Option(
+            "--day-bias-strength",
+            help="Ratings as expected of the user that count against those of a day.",
+            rich_help_panel=MODEL,
+        ),
+    ] = _DEFAULTS.day_bias_strength
     inference: Annotated[
         Literal["mean-field", "exact"],
         typer.Option("--inference", help="How predictions sum over the hidden units.", rich_help_panel=MODEL),

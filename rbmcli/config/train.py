@@ -40,6 +40,11 @@ class TrainSettings(Settings):
         Ratings at the overall rates that a column's base rates start from.
     tilt_strength : float
         Ratings at these rates, and at those of the row bias, that count against tilting them.
+    day_bias : bool
+        Whether how a user rates on a day, as told by the other ratings of that day, is added to the visible
+        logits; the ratings need timestamps.
+    day_bias_strength : float
+        Ratings as expected of the user that count against those of a day.
     inference : {"mean-field", "exact"}
         How predictions sum over the hidden units.
     objective : {"divergence", "discriminative"} or None
@@ -97,6 +102,8 @@ class TrainSettings(Settings):
     row_bias_strength: float = setting(60.0, low=1e-3, high=1e6)
     prior_strength: float = setting(60.0, low=1e-3, high=1e6)
     tilt_strength: float = setting(4.0, low=1e-3, high=1e9)
+    day_bias: bool = False
+    day_bias_strength: float = setting(8.0, low=1e-3, high=1e9)
     inference: str = setting("mean-field", choices=("mean-field", "exact"))
     objective: str | None = setting(None, choices=("divergence", "discriminative"))
     fine_tune: bool = False

@@ -55,6 +55,7 @@ def find_roles(
     *,
     needs_rating: bool,
     needs_item: bool = True,
+    timestamps: bool = False,
     headerless: bool = False,
 ) -> dict[str, int]:
     """Return the position, from 0, of the column of each role that the input has, in the order of `ROLES`.
@@ -68,9 +69,11 @@ def find_roles(
     where : str
         Name of the input, for messages.
     needs_rating : bool
-        True for ratings; False for pairs, where a rating may be missing and no timestamp is looked for.
+        True for ratings; False for pairs, where a rating may be missing.
     needs_item : bool
         False for a list of users, where an item may be missing too.
+    timestamps : bool
+        Whether a timestamp is looked for in pairs; in ratings it always is.
     headerless : bool
         Whether the names are those of `default_names`, so that a column whose role an option gave to
         another column has no role of its own.
@@ -85,7 +88,8 @@ def find_roles(
     needed = {"user"} | ({"item"} if needs_item else set()) | ({"rating"} if needs_rating else set())
     for role in ROLES:
         option = getattr(settings, f"{role}_column")
-        if option and (needs_rating or role in needed):
+        has_it = role == "timestamp" and timestamps and option in names
+        if option and (needs_rating or role in needed or has_it):
             # A pairs file needs none of the columns that the same options name in a history.
             roles[role] = _chosen(option, role, names, where)
     if len(set(roles.values())) < len(roles):
@@ -93,7 +97,9 @@ def find_roles(
             f"{where}: one column is chosen for two of {', '.join(roles)}", hint=_columns_found(names)
         )
     for role in ROLES:
-        unwanted = role == "timestamp" and (not needs_rating or settings.timestamp_column == "")
+        unwanted = role == "timestamp" and (
+            not (needs_rating or timestamps) or settings.timestamp_column == ""
+        )
         if role in roles or unwanted:
             continue
         candidates = _candidates(role, names, set(roles.values()))

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
@@ -25,7 +26,7 @@ from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.rows import check_rows
 from rbmcli.data.readers.sources import open_input
 from rbmcli.data.readers.text import read_text
-from rbmcli.data.readers.values import infer_text
+from rbmcli.data.readers.values import infer_text, parse_timestamps
 from rbmcli.data.rejections import Rejections
 from rbmcli.data.schemas import RATINGS, check_contract
 from rbmcli.data.storage import decode_metadata
@@ -80,11 +81,14 @@ class PairsTable:
         The rbmcli metadata; empty for a file of another tool.
     where : str
         Name of the input, for messages.
+    timestamp : pyarrow.ChunkedArray of int64, or None
+        Seconds of each pair, null where there are none; None where no timestamps were asked for or found.
     """
 
     table: pa.Table
     metadata: dict[str, Any]
     where: str
+    timestamp: pa.ChunkedArray | None = None
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,7 @@ class _Part:
     metadata: dict[str, Any]
     where: str
     n_read: int
+    timestamp: pa.ChunkedArray | None = None
 
 
 def read_ratings(
@@ -164,6 +169,8 @@ def read_pairs(
     source: Source,
     settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    *,
+    timestamps: bool = False,
 ) -> PairsTable:
     """Read pairs of user and item; a pair may stand there several times.
 
@@ -175,6 +182,8 @@ def read_pairs(
         Columns, types, and what to do with bad rows.
     progress : Progress
         Hears of what is read and left out.
+    timestamps : bool
+        Whether timestamps are wanted too. The column stays what it was.
 
     Raises
     ------
@@ -183,9 +192,9 @@ def read_pairs(
         skipped.
     """
     rejections = Rejections(settings.on_error, progress)
-    part = _read_part(source, settings, rejections, progress, needs_rating=False)
+    part = _read_part(source, settings, rejections, progress, needs_rating=False, timestamps=timestamps)
     rejections.finish()
-    return PairsTable(part.table, part.metadata, part.where)
+    return PairsTable(part.table, part.metadata, part.where, part.timestamp)
 
 
 def read_users(
@@ -246,8 +255,9 @@ def _read_part(
     *,
     needs_rating: bool,
     needs_item: bool = True,
+    timestamps: bool = False,
 ) -> _Part:
-    needs = {"needs_rating": needs_rating, "needs_item": needs_item}
+    needs = {"needs_rating": needs_rating, "needs_item": needs_item, "timestamps": timestamps}
     if not isinstance(source, str | os.PathLike):
         return _part_of(_raw_of_memory(source), settings, rejections, progress, **needs)
     with open_input(source, settings.input_format) as file, progress.step(f"reading {file.where}"):
@@ -280,6 +290,7 @@ def _part_of(
     *,
     needs_rating: bool,
     needs_item: bool,
+    timestamps: bool,
 ) -> _Part:
     names = raw.table.column_names
     check_distinct(names, raw.where)
@@ -292,6 +303,7 @@ def _part_of(
         raw.where,
         needs_rating=needs_rating,
         needs_item=needs_item,
+        timestamps=timestamps,
         headerless=raw.headerless,
     )
     if not needs_item:
@@ -302,6 +314,11 @@ def _part_of(
     parsed = {role: index for role, index in roles.items() if needs_rating or role in {"user", "item"}}
     checked = check_rows(raw, parsed, settings)
     rejections.add(raw.where, raw.unit, checked.bad)
+    timestamp = None
+    if not needs_rating and "timestamp" in roles:
+        # What stands beside a pair is passed through as it is.
+        index = roles.pop("timestamp")
+        timestamp = _seconds(checked.table.column(index), names[index], raw, settings, progress)
     table = checked.table.rename_columns(rename_roles(names, roles))
     if not needs_item:
         table = table.select(["user"])
@@ -315,7 +332,17 @@ def _part_of(
     if needs_rating:
         table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
     metadata = raw.metadata if is_ratings or not needs_rating else {}
-    return _Part(table, metadata, raw.where, checked.n_read)
+    return _Part(table, metadata, raw.where, checked.n_read, timestamp)
+
+
+def _seconds(
+    column: pa.ChunkedArray, name: str, raw: RawTable, settings: InputSettings, progress: Progress
+) -> pa.ChunkedArray:
+    """Return timestamps of pairs in seconds, null where there is none."""
+    seconds, bad = parse_timestamps(column, settings.timestamp_unit, name, raw.where)
+    if bad.any():
+        progress.warn(f"{raw.where}: {np.count_nonzero(bad):,} pairs have no timestamp in column '{name}'")
+    return pa.chunked_array([pa.array(seconds.to_numpy(), mask=bad)])
 
 
 def _settled_ids(

@@ -134,6 +134,8 @@ class Batch(NamedTuple):
         Ratings by column, and within a column by level: positions in `column` and `level`.
     entry_row, entry_column, entry_level : int32 (E,), int32 (E,), uint8 (E,)
         Row within the batch (0..B-1), column and level of each element of `entry`.
+    entry_offset : float32 (E, K), or (0, K) where there are none
+        What is known to be added to the logits of each element of `entry`.
     row_chunk, column_chunk : int64 (chunks + 1,)
         First row, first element of `columns`, of each chunk.
     """
@@ -149,6 +151,7 @@ class Batch(NamedTuple):
     entry_row: np.ndarray
     entry_column: np.ndarray
     entry_level: np.ndarray
+    entry_offset: np.ndarray
     row_chunk: np.ndarray
     column_chunk: np.ndarray
 

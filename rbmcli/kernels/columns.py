@@ -33,6 +33,7 @@ def block_memory(form):
 def block_logits(batch, parameters, form, features, row_bias, places, count, products, logits):
     """logits[k, n] = b_i^k + b_u^k + sum_s phi_s(k) sum_c U_ic^s g_c for the ratings at places[:count].
 
+    To it comes the offset of each rating, where there are any.
     `products`, (S, BLOCK + 1), and `logits`, (K, BLOCK + 1), have one place to spare, for the second of a
     pair that is none.
     """
@@ -51,6 +52,10 @@ def block_logits(batch, parameters, form, features, row_bias, places, count, pro
         column, row = batch.entry_column[places[n]], batch.entry_row[places[n]]
         for k in range(logits.shape[0]):
             logits[k, n] += parameters.visible_bias[column, k] + row_bias[row, k]
+    if batch.entry_offset.shape[0] > 0:
+        for n in range(count):
+            for k in range(logits.shape[0]):
+                logits[k, n] += batch.entry_offset[places[n], k]
 
 
 @inner_kernel

@@ -115,7 +115,7 @@ def _fold_in(features, offset, level, penalty, rotation, functions, centre, valu
 
 
 @parallel_kernel
-def fold_in_groups(start, row, level, features, bias, penalty, rotation, functions, centre, value):
+def fold_in_groups(start, row, level, features, offset, penalty, rotation, functions, centre, value):
     """Fit the parameters of G visible groups.
 
     The bound holds in rotated levels too: the Hessian of a softmax in its logits is at most half the
@@ -127,8 +127,8 @@ def fold_in_groups(start, row, level, features, bias, penalty, rotation, functio
         The ratings of each group: which row, at which level.
     features : float32 (R, P)
         What the logits of a rating are linear in, of every row.
-    bias : float32 (R, K)
-        Row bias of every row.
+    offset : float32 (ratings, K)
+        What is known to be added to the logits of each rating.
     penalty : float64 (P + 1,)
         Strength of the pull to the centre: of each weight, and last of the visible bias.
     rotation : float64 (K, K)
@@ -144,11 +144,9 @@ def fold_in_groups(start, row, level, features, bias, penalty, rotation, functio
     for group in prange(start.shape[0] - 1):
         first, count = start[group], start[group + 1] - start[group]
         inputs = np.ones((count, size))
-        offset = np.empty((count, centre.shape[1]))
         for e in range(count):
             for j in range(size - 1):
                 inputs[e, j] = features[row[first + e], j]
-            for k in range(centre.shape[1]):
-                offset[e, k] = bias[row[first + e], k]
+        known = offset[first : first + count].astype(np.float64)
         levels = level[first : first + count]
-        _fold_in(inputs, offset, levels, penalty, rotation, functions, centre[group], value[group])
+        _fold_in(inputs, known, levels, penalty, rotation, functions, centre[group], value[group])

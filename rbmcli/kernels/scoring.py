@@ -63,11 +63,14 @@ class Asked(NamedTuple):
         Column of each pair.
     own : uint8 (pairs,)
         Level of the pair where its rating is among those of its row and is to be left out, or `NOT_OWN`.
+    offset : float32 (pairs, K), or (0, K) where there are none
+        What is known to be added to the logits of each pair.
     """
 
     start: np.ndarray
     column: np.ndarray
     own: np.ndarray
+    offset: np.ndarray
 
 
 @parallel_kernel
@@ -210,6 +213,8 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
             group_products(parameters.weights, column, features, 0, 0, logits, 0)
         for k in range(levels):
             logits[k, 0] += parameters.visible_bias[column, k] + bias[k]
+            if asked.offset.shape[0] > 0:
+                logits[k, 0] += asked.offset[pair, k]
         softmax_block(logits, total, 1)
         for k in range(levels):
             probability[pair, k] = logits[k, 0]

@@ -14,7 +14,7 @@ from typing import Protocol
 from rbmcli.config import ResolvedSettings, TrainSettings
 from rbmcli.models.defaults import FEWEST_LEVELS, FUNCTIONS, Shape, resolved
 
-LEAST_GAIN = 1e-3
+LEAST_GAIN = 5e-4
 """Share of the RMSE that a move has to gain: less may be chance, and a larger model costs time."""
 
 MOVED = ("by", "objective", "hidden", "penalty", "level_functions")

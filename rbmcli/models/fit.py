@@ -43,6 +43,8 @@ class TrainingData:
         What the row bias is made by.
     also_rated : CompressedRows or None
         Pairs that are known to have been rated, the rating unknown, over the same rows and columns.
+    offset : ndarray of float32, shape (ratings, K), or None
+        What is known to be added to the logits of each rating, in the order of `ratings`.
     """
 
     ratings: CompressedRows
@@ -50,6 +52,7 @@ class TrainingData:
     level_values: np.ndarray
     smoothing: Smoothing
     also_rated: CompressedRows | None = None
+    offset: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -186,7 +189,9 @@ class _Training:
         self.data, self.settings, self.progress = data, settings, progress
         self.form = form_of(settings, data.level_values)
         self.order = np.random.default_rng([settings.seed, 1])
-        self.batches = plan_batches(data.ratings, settings.batch_size, self.order, data.also_rated)
+        self.batches = plan_batches(
+            data.ratings, settings.batch_size, self.order, data.also_rated, data.offset
+        )
         self.scratch = _scratch_for(self.batches, self.form)
         self.validator = _Validator(validation, data, settings) if validation else None
         self.reports: list[EpochReport] = []

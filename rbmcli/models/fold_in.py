@@ -11,6 +11,7 @@ from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.folding import fold_in_groups
 from rbmcli.kernels.row_bias import row_biases
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 
@@ -51,7 +52,7 @@ def fold_in_users(
         Column of `parameters` for each user.
     """
     form, levels = model.form, len(model.levels)
-    start, row, level = _ratings_of(histories, user, left_out)
+    start, rated = _ratings_of(histories, user, left_out)
     features, penalty = _features(model, states)
     rotation = _rotation(form)
     width, functions = features.shape[1], form.basis.shape[1]
@@ -69,8 +70,13 @@ def fold_in_users(
     centre[:, :, width] = bias_centre @ rotation
     bias = np.zeros_like(states.counts)
     row_biases(states.tallies, model.row_smoothing, bias)
+    offset = bias[rated.item]
+    if histories.day is not None:
+        offset += day_offsets(rated, rated, model.item_prior, *model.day_smoothings)
     value = np.empty_like(centre)
-    fold_in_groups(start, row, level, features, bias, penalty, rotation, functions, centre, value)
+    fold_in_groups(
+        start, rated.item, rated.level, features, offset, penalty, rotation, functions, centre, value
+    )
     parameters.weights[place, :, :width] = value[:, :functions, :width]
     parameters.visible_bias[place] = value[:, :, width] @ rotation.T
 
@@ -103,16 +109,18 @@ def _rotation(form: Form) -> np.ndarray:
     return np.ascontiguousarray(np.hstack([basis, rest]))
 
 
-def _ratings_of(
-    histories: Histories, user: np.ndarray, left_out: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return start, row and level of the ratings of known items by each user, but the one left out."""
-    known = histories.known()
-    lengths = np.diff(known.start)[user]
+def _ratings_of(histories: Histories, user: np.ndarray, left_out: np.ndarray) -> tuple[np.ndarray, Occasions]:
+    """Return the ratings of known items by each user, user after user, but the one left out.
+
+    The first of each user comes with them.
+    """
+    known, start = histories.occasions(), histories.known().start
+    lengths = np.diff(start)[user]
     group = np.repeat(np.arange(len(user)), lengths)
     within = np.arange(len(group)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    source = known.start[user][group] + within
-    keep = known.column[source] != left_out[group]
+    source = start[user][group] + within
+    keep = known.item[source] != left_out[group]
+    group, source = group[keep], source[keep]
     start = np.zeros(len(user) + 1, np.int64)
-    np.cumsum(np.bincount(group[keep], minlength=len(user)), out=start[1:])
-    return start, known.column[source][keep], known.level[source][keep]
+    np.cumsum(np.bincount(group, minlength=len(user)), out=start[1:])
+    return start, known.take(source)._replace(user=group)

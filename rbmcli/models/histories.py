@@ -10,7 +10,9 @@ import pyarrow as pa
 from rbmcli.data.hashing import hash_ids, mix
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.day_bias import NO_DAY
 from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.day_bias import Occasions
 from rbmcli.models.rbm import Rbm
 
 
@@ -53,6 +55,8 @@ class Histories:
         Whether the user's ratings are just those that the model was trained on.
     count : ndarray of int64, shape (U, K)
         Ratings of each user at each level.
+    day : ndarray of int64, or None
+        Day of each of `rated`, where it is known and to count.
     """
 
     users: IdIndex
@@ -62,10 +66,17 @@ class Histories:
     model_user: np.ndarray
     as_trained: np.ndarray
     count: np.ndarray
+    day: np.ndarray | None = None
 
     @classmethod
     def build(
-        cls, model: Rbm, users: IdIndex, user: pa.ChunkedArray, item: pa.ChunkedArray, level: np.ndarray
+        cls,
+        model: Rbm,
+        users: IdIndex,
+        user: pa.ChunkedArray,
+        item: pa.ChunkedArray,
+        level: np.ndarray,
+        day: np.ndarray | None = None,
     ) -> Histories:
         """Take the ratings of some users from a table of ratings.
 
@@ -79,6 +90,8 @@ class Histories:
             Ids of each rating, no pair twice.
         level : ndarray of uint8
             Level of each rating.
+        day : ndarray of int64, optional
+            Day of each rating.
         """
         code = users.lookup(user)
         wanted = np.flatnonzero(code >= 0)
@@ -99,16 +112,20 @@ class Histories:
             model_user,
             (model_user >= 0) & (hashes == model.user_hash[model_user]),
             np.bincount(key, minlength=len(users) * levels).reshape(len(users), levels),
+            None if day is None else day[wanted][np.lexsort((item_code, code))],
         )
 
     def known(self) -> CompressedRows:
         """Return the ratings of items that the model knows, over the model's items."""
-        column = self.model_item[self.rated.column]
-        keep = column >= 0
+        known = self.occasions()
         columns = int(self.model_item.max(initial=-1)) + 1
-        return CompressedRows.build(
-            self.rated.row_of_each()[keep], column[keep], self.rated.level[keep], (len(self.users), columns)
-        )
+        return CompressedRows.build(known.user, known.item, known.level, (len(self.users), columns))
+
+    def occasions(self) -> Occasions:
+        """Return the same ratings, in the same order, with the model's index of each item and the day."""
+        item = self.model_item[self.rated.column]
+        day = np.full(len(item), NO_DAY) if self.day is None else self.day
+        return Occasions(self.rated.row_of_each(), item, self.rated.level, day).take(item >= 0)
 
     def own_level(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return the level at which a user has rated an item, uint8; `NOT_OWN` where there is no rating.

@@ -9,8 +9,10 @@ import numpy as np
 from rbmcli.data.levels import Levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import NOT_OWN, Asked
 from rbmcli.models.also_rated import beyond_ratings
+from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.defaults import Shape
 from rbmcli.models.fit import Validation
 
@@ -29,12 +31,15 @@ class LevelledRatings:
         The rating itself.
     also_rated : tuple of two ndarrays of int32, or None
         Users and items of pairs whose rating is unknown, as positions in `codes`, -1 for one not there.
+    day : ndarray of int64, or None
+        Day of each rating, where it is to count.
     """
 
     codes: PairCodes
     level: np.ndarray
     rating: np.ndarray
     also_rated: tuple[np.ndarray, np.ndarray] | None = None
+    day: np.ndarray | None = None
 
     def axes(self, by: str) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each rating."""
@@ -50,35 +55,52 @@ class LevelledRatings:
             row[pick], column[pick], self.level[pick], shape if by == "user" else shape[::-1]
         )
 
+    def order(self, by: str, chosen: np.ndarray) -> np.ndarray:
+        """Return the ratings where the mask `chosen` is true, as positions in the order of their rows."""
+        row, column = self.axes(by)
+        at = np.flatnonzero(chosen)
+        return at[np.lexsort((column[at], row[at]))]
+
+    def validation(self, by: str, chosen: np.ndarray, offset: np.ndarray | None) -> Validation:
+        """Return the ratings where the mask `chosen` is true, none of which is trained on, to measure by.
+
+        Parameters
+        ----------
+        by : {"user", "item"}
+            What rows are.
+        chosen : ndarray of bool
+            Which ratings.
+        offset : ndarray of float32, shape (ratings, K), or None
+            What is known to be added to the logits of each rating of the table.
+        """
+        # Sums of errors, and with them the figures in the file, must not depend on the order of the input.
+        at = self.order(by, chosen)
+        row, column = self.axes(by)
+        users, items = len(self.codes.users), len(self.codes.items)
+        start = np.zeros((users if by == "user" else items) + 1, np.int64)
+        np.cumsum(np.bincount(row[at], minlength=len(start) - 1), out=start[1:])
+        own = np.full(len(at), NOT_OWN, np.uint8)
+        known = np.empty((0, 1), np.float32) if offset is None else offset[at]
+        return Validation(Asked(start, column[at], own, known), self.level[at], self.rating[at])
+
+    def day_offsets(
+        self, learned: np.ndarray, item_prior: np.ndarray, of_user: Smoothing, of_day: Smoothing
+    ) -> np.ndarray:
+        """Return the day bias of each rating, float32 (ratings, K), made from those that are learned from.
+
+        Of one of these, where the mask `learned` is true, it is made from the others. Needs days.
+        """
+        assert self.day is not None
+        all_ = Occasions(self.codes.user_codes, self.codes.item_codes, self.level, self.day)
+        own = np.where(learned, self.level, np.uint8(NOT_OWN))
+        return day_offsets(all_.take(learned), all_._replace(level=own), item_prior, of_user, of_day)
+
     def also_rated_beyond(self, rated: CompressedRows, by: str) -> CompressedRows | None:
         """Return the pairs of unknown rating that are not among some ratings, in compressed rows."""
         if self.also_rated is None:
             return None
         row, column = self.also_rated if by == "user" else self.also_rated[::-1]
         return beyond_ratings(row, column, rated)
-
-
-def validation_pairs(
-    rows: int, row: np.ndarray, column: np.ndarray, level: np.ndarray, rating: np.ndarray
-) -> Validation:
-    """Arrange validation ratings, none of which is trained on, for `fit`.
-
-    Parameters
-    ----------
-    rows : int
-        Training rows, R.
-    row, column : ndarray of int32
-        Dense indices of each validation rating.
-    level, rating : ndarray of uint8 and float32
-        Its level and value.
-    """
-    # Sums of errors, and with them the figures in the file, must not depend on the order of the input.
-    order = np.lexsort((column, row))
-    column = column[order]
-    start = np.zeros(rows + 1, np.int64)
-    np.cumsum(np.bincount(row, minlength=rows), out=start[1:])
-    own = np.full(len(row), NOT_OWN, np.uint8)
-    return Validation(Asked(start, column, own), level[order], rating[order])
 
 
 def shape_of(ratings: LevelledRatings, held_out: np.ndarray, levels: Levels) -> Shape:

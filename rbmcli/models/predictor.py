@@ -9,6 +9,7 @@ import numpy as np
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
+from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.fold_in import fold_in_users
 from rbmcli.models.histories import Histories
 from rbmcli.models.priors import smoothed
@@ -79,7 +80,7 @@ class Predictor:
         return states
 
     def probabilities(
-        self, user: np.ndarray, item: np.ndarray, own: np.ndarray
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray, day: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the level probabilities of pairs, never null.
 
@@ -91,6 +92,8 @@ class Predictor:
             The model's index of each item; -1 for an item that it does not know.
         own : ndarray of uint8, shape (pairs,)
             Level of the pair in the user's history, which is then left out of it; `NOT_OWN` elsewhere.
+        day : ndarray of int64, shape (pairs,), optional
+            Day of each pair, for a model with a day bias and histories with days.
 
         Returns
         -------
@@ -118,7 +121,10 @@ class Predictor:
         source = np.where(item >= 0, source, unknown_item).astype(np.uint8)
         scored = np.flatnonzero(source <= Source.FOLDED_IN)
         score = self._score_user_rows if self.model.by_user else self._score_item_rows
-        probability[scored] = score(user[scored], item[scored], own[scored])
+        offset = self._day_offsets(
+            user[scored], item[scored], own[scored], day if day is None else day[scored]
+        )
+        probability[scored] = score(user[scored], item[scored], own[scored], offset)
         self._fill_priors(probability, source, user, item, others)
         return probability, source
 
@@ -157,11 +163,10 @@ class Predictor:
     ) -> None:
         """Fill the pairs that the model cannot score with base rates, of the side that is known."""
         model = self.model
-        item_prior = model.column_prior if model.by_user else model.row_prior
         by_item = Source.VISIBLE_PRIOR if model.by_user else Source.ROW_PRIOR
         by_person = Source.ROW_PRIOR if model.by_user else Source.VISIBLE_PRIOR
         of_item, of_user = np.flatnonzero(source == by_item), np.flatnonzero(source == by_person)
-        probability[of_item] = item_prior[item[of_item]]
+        probability[of_item] = model.item_prior[item[of_item]]
         counts = others[of_user]
         own_prior = smoothed(counts, model.global_prior, model.column_smoothing)
         if not model.by_user:
@@ -172,10 +177,24 @@ class Predictor:
         probability[of_user] = own_prior
         probability[source == Source.GLOBAL_PRIOR] = model.global_prior
 
-    def _score_user_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
-        return self._score(user, item, own, self.model.parameters, self.model.column_prior)
+    def _day_offsets(
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray, day: np.ndarray | None
+    ) -> np.ndarray:
+        """Return the day bias of pairs, float32 (pairs, K); of shape (0, K) where days do not count."""
+        model, histories = self.model, self.histories
+        if day is None or histories.day is None:
+            return np.empty((0, len(model.levels)), np.float32)
+        asked = Occasions(user, item, own, day)
+        return day_offsets(histories.occasions(), asked, model.item_prior, *model.day_smoothings)
 
-    def _score_item_rows(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
+    def _score_user_rows(
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray:
+        return self._score(user, item, own, offset, self.model.parameters, self.model.column_prior)
+
+    def _score_item_rows(
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray, offset: np.ndarray
+    ) -> np.ndarray:
         """Score pairs whose column is a user: one as trained, or one folded in.
 
         A user who is folded in and asked for a pair of the own history is folded in once more for it,
@@ -193,7 +212,12 @@ class Predictor:
         fold = np.flatnonzero(~trained[case_user])
         if len(fold) > _FOLDED_AT_ONCE and len(user) > _FOLDED_AT_ONCE:
             parts = np.array_split(np.arange(len(user)), -(-len(user) // _FOLDED_AT_ONCE))
-            return np.concatenate([self._score_item_rows(user[at], item[at], own[at]) for at in parts])
+            return np.concatenate(
+                [
+                    self._score_item_rows(user[at], item[at], own[at], offset[at] if len(offset) else offset)
+                    for at in parts
+                ]
+            )
         parameters, prior = model.parameters.of_columns(known), model.column_prior[known]
         if len(fold):
             fold_in_users(
@@ -201,13 +225,14 @@ class Predictor:
             )
         # Ratings other than those trained on were perhaps never added to the rows: they stay as they are.
         own = np.where(trained[user], own, np.uint8(NOT_OWN))
-        return self._score(item, column, own, parameters, prior)
+        return self._score(item, column, own, offset, parameters, prior)
 
     def _score(
         self,
         row: np.ndarray,
         column: np.ndarray,
         own: np.ndarray,
+        offset: np.ndarray,
         parameters: Parameters,
         prior: np.ndarray,
     ) -> np.ndarray:
@@ -219,6 +244,7 @@ class Predictor:
             start,
             np.ascontiguousarray(column[order], np.int32),
             np.ascontiguousarray(own[order], np.uint8),
+            offset[order] if len(offset) else offset,
         )
         scores = np.empty((len(row), prior.shape[1]), np.float32)
         model = self.model

@@ -15,10 +15,20 @@ def global_prior(level: np.ndarray, levels: int) -> np.ndarray:
     return (counts / counts.sum()).astype(np.float32)
 
 
+def level_counts(index: np.ndarray, level: np.ndarray, count: int, levels: int) -> np.ndarray:
+    """Return how often each of `count` indices comes with each level, int64 (count, K)."""
+    key = index.astype(np.int64) * levels + level
+    return np.bincount(key, minlength=count * levels).reshape(count, levels)
+
+
 def column_counts(ratings: CompressedRows, levels: int) -> np.ndarray:
     """Return n_i^k, the ratings of each column at each level, int64 (N, K)."""
-    key = ratings.column.astype(np.int64) * levels + ratings.level
-    return np.bincount(key, minlength=ratings.columns * levels).reshape(ratings.columns, levels)
+    return level_counts(ratings.column, ratings.level, ratings.columns, levels)
+
+
+def row_counts(ratings: CompressedRows, levels: int) -> np.ndarray:
+    """Return n_u^k, the ratings of each row at each level, int64 (R, K)."""
+    return level_counts(ratings.row_of_each(), ratings.level, len(ratings), levels)
 
 
 def standardised(values: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -45,6 +55,17 @@ def smoothings(
     return (
         Smoothing(settings.prior_strength, settings.tilt_strength, scale),
         Smoothing(row_strength, settings.tilt_strength, scale),
+    )
+
+
+def day_smoothings(
+    settings: ResolvedSettings, values: np.ndarray, prior: np.ndarray
+) -> tuple[Smoothing, Smoothing]:
+    """Return what the biases of users, and of their days, are made by; parameters as for `smoothings`."""
+    scale = standardised(values, prior)
+    return (
+        Smoothing(settings.row_bias_strength, settings.tilt_strength, scale),
+        Smoothing(settings.row_bias_strength, settings.day_bias_strength, scale),
     )
 
 

@@ -15,7 +15,7 @@ from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.form import form_of
-from rbmcli.models.priors import smoothings
+from rbmcli.models.priors import day_smoothings, smoothings
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,11 @@ class Rbm:
         """What the row bias is made by."""
         return self._smoothings[1]
 
+    @cached_property
+    def day_smoothings(self) -> tuple[Smoothing, Smoothing]:
+        """What the biases of users, and of their days, are made by."""
+        return day_smoothings(self.settings, self.levels.values, self.global_prior)
+
     @property
     def by_user(self) -> bool:
         """Whether rows are users."""
@@ -101,3 +106,8 @@ class Rbm:
     def item_ratings(self) -> np.ndarray:
         """Training ratings of each item."""
         return self.column_ratings if self.by_user else self.row_ratings
+
+    @property
+    def item_prior(self) -> np.ndarray:
+        """Base rates of each item, float32 (items, K)."""
+        return self.column_prior if self.by_user else self.row_prior

@@ -15,7 +15,7 @@ from rbmcli.models.exploration import explore
 from rbmcli.models.form import form_of
 from rbmcli.models.histories import hash_ratings
 from rbmcli.models.levelled import LevelledRatings, shape_of
-from rbmcli.models.priors import smoothed, smoothings
+from rbmcli.models.priors import row_counts, smoothed, smoothings
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.states import row_states
 from rbmcli.models.trials import Fitted, Trials, described, fit_on
@@ -69,12 +69,13 @@ def train_rbm(
         progress.info(f"chosen for its validation RMSE of {rmse:.4f}: {described(resolved)}")
     progress.info(_NEW_USERS[resolved.by])
     # What is kept of the ratings holds every one that may be in a history later.
-    kept = fitted.ratings if resolved.validation == "file" else ratings.rows(resolved.by)
+    everything = ratings.rows(resolved.by)
+    kept = fitted.ratings if resolved.validation == "file" and not resolved.refit else everything
     if resolved.refit:
         epochs = fitted.outcome.best_epochs
         progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")
-        kept = ratings.rows(resolved.by)
-        fitted = fit_on(ratings, kept, levels, resolved, None, progress, epochs)
+        everyone = np.ones(len(ratings.level), bool)
+        fitted = fit_on(ratings, everyone, None, levels, resolved, progress, epochs)
     record["n_also_rated"] = 0 if fitted.also_rated is None else fitted.also_rated.n_ratings
     return _assemble(ratings, kept, fitted, levels, resolved, record)
 
@@ -104,9 +105,8 @@ def _assemble(
     is_fitted = np.bincount(fitted.ratings.column, minlength=kept.columns) > 0
     known = kept.in_columns(is_fitted)
     of_columns, of_rows = smoothings(settings, levels.values, fitted.global_prior)
-    row_counts = np.zeros((len(known), len(levels)), np.int64)
-    np.add.at(row_counts, (known.row_of_each(), known.level), 1)
-    row, column = np.flatnonzero(row_counts.sum(axis=1)), np.flatnonzero(is_fitted)
+    counts = row_counts(known, len(levels))
+    row, column = np.flatnonzero(counts.sum(axis=1)), np.flatnonzero(is_fitted)
     row_ids, column_ids = (codes.users, codes.items) if by_user else (codes.items, codes.users)
     parameters, column_prior = fitted.outcome.parameters, fitted.column_prior
     states = None
@@ -117,9 +117,9 @@ def _assemble(
         levels=levels,
         row_ids=row_ids.take(row),
         column_ids=column_ids.take(column),
-        row_ratings=row_counts.sum(axis=1)[row],
+        row_ratings=counts.sum(axis=1)[row],
         column_ratings=np.bincount(known.column, minlength=known.columns)[column],
-        row_prior=smoothed(row_counts[row], fitted.global_prior, of_columns),
+        row_prior=smoothed(counts[row], fitted.global_prior, of_columns),
         column_prior=column_prior[column],
         global_prior=fitted.global_prior,
         parameters=parameters.of_columns(column),

@@ -12,9 +12,16 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
 from rbmcli.models.exploration import MOVED
-from rbmcli.models.fit import Fit, TrainingData, Validation, fit
-from rbmcli.models.levelled import LevelledRatings, validation_pairs
-from rbmcli.models.priors import column_base_rates, global_prior, smoothings
+from rbmcli.models.fit import Fit, TrainingData, fit
+from rbmcli.models.levelled import LevelledRatings
+from rbmcli.models.priors import (
+    column_base_rates,
+    day_smoothings,
+    global_prior,
+    row_counts,
+    smoothed,
+    smoothings,
+)
 from rbmcli.progress import Progress
 
 
@@ -31,19 +38,43 @@ class Fitted:
 
 def fit_on(
     ratings: LevelledRatings,
-    rows: CompressedRows,
+    learned: np.ndarray,
+    measured: np.ndarray | None,
     levels: Levels,
     settings: ResolvedSettings,
-    validation: Validation | None,
     progress: Progress,
     epochs: tuple[int, ...] | None = None,
 ) -> Fitted:
-    """Fit a part of the ratings, by as many epochs in each stage as are given or as validation tells."""
+    """Fit a part of the ratings.
+
+    Parameters
+    ----------
+    ratings : LevelledRatings
+        All ratings.
+    learned, measured : ndarray of bool
+        Which of them are learned from, and which others serve as validation; None for no validation.
+    levels : Levels
+        The scale.
+    settings : ResolvedSettings
+        How.
+    progress : Progress
+        Told each epoch; may raise to give up.
+    epochs : tuple of int, optional
+        Epochs of each stage, where validation does not tell.
+    """
+    rows = ratings.rows(settings.by, learned)
     overall = global_prior(rows.level, len(levels))
     of_columns, of_rows = smoothings(settings, levels.values, overall)
     prior = column_base_rates(rows, overall, of_columns, of_rows)
+    offset = learned_offset = None
+    if ratings.day is not None:
+        by_user = settings.by == "user"
+        item_prior = prior if by_user else smoothed(row_counts(rows, len(levels)), overall, of_columns)
+        offset = ratings.day_offsets(learned, item_prior, *day_smoothings(settings, levels.values, overall))
+        learned_offset = offset[ratings.order(settings.by, learned)]
     also_rated = ratings.also_rated_beyond(rows, settings.by)
-    data = TrainingData(rows, prior, levels.values, of_rows, also_rated)
+    data = TrainingData(rows, prior, levels.values, of_rows, also_rated, learned_offset)
+    validation = None if measured is None else ratings.validation(settings.by, measured, offset)
     return Fitted(rows, also_rated, overall, prior, fit(data, settings, validation, progress, epochs))
 
 
@@ -69,15 +100,8 @@ def _try(
     progress: Progress,
 ) -> Fitted:
     """Fit the ratings that are not held out, and measure on those that are."""
-    training = ratings.rows(settings.by, ~held_out)
-    row, column = ratings.axes(settings.by)
-    validation = None
-    if settings.validation != "none":
-        at = np.flatnonzero(held_out)
-        validation = validation_pairs(
-            len(training), row[at], column[at], ratings.level[at], ratings.rating[at]
-        )
-    return fit_on(ratings, training, levels, settings, validation, progress)
+    measured = None if settings.validation == "none" else held_out
+    return fit_on(ratings, ~held_out, measured, levels, settings, progress)
 
 
 class Trials:

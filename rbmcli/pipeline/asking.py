@@ -19,6 +19,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import MismatchError
 from rbmcli.models.also_rated import for_asked
+from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import fingerprint, load_model
@@ -42,16 +43,20 @@ class HistoryInput:
         The ratings as read.
     fingerprint : str
         Fingerprint of the ratings.
+    day : ndarray of int64, or None
+        Day of each rating, where it counts to the model and is known.
     """
 
     table: pa.Table
     level: np.ndarray
     source: RatingsTable
     fingerprint: str
+    day: np.ndarray | None
 
     def of(self, model: Rbm, users: IdIndex) -> Histories:
         """Return the histories of some users."""
-        return Histories.build(model, users, self.table.column("user"), self.table.column("item"), self.level)
+        user, item = self.table.column("user"), self.table.column("item")
+        return Histories.build(model, users, user, item, self.level, self.day)
 
 
 def open_model(model: Model) -> Rbm:
@@ -89,7 +94,16 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
     )
     if dropped:
         progress.warn(f"{read.where}: {dropped:,} ratings are on no level of the model")
-    return HistoryInput(table.select(["user", "item"]), level, read, ratings_fingerprint(table, model.levels))
+    day = None
+    if model.settings.day_bias and "timestamp" in table.column_names:
+        day = days_of(table.column("timestamp"))
+    elif model.settings.day_bias:
+        progress.warn(
+            f"{read.where}: it has no timestamps, and the model was trained with the bias of a day: "
+            "predictions are worse than they could be"
+        )
+    fingerprint = ratings_fingerprint(table, model.levels)
+    return HistoryInput(table.select(["user", "item"]), level, read, fingerprint, day)
 
 
 def read_also_rated(
@@ -117,7 +131,7 @@ def read_also_rated(
                 "predictions are worse than they could be (--also-rated)"
             )
         return None
-    read = read_pairs(also_rated, settings)
+    read = read_pairs(also_rated, settings, progress)
     table = with_model_ids(read.table, model, read.where)
     if not model.settings.conditional:
         progress.warn(f"{read.where}: the model does not see which pairs were rated: they change nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from rbmcli.data.schemas import PREDICTIONS
 from rbmcli.data.storage import check_target, write_parquet
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import SOURCE_NAMES, Predictor
 from rbmcli.models.rbm import Rbm
@@ -112,7 +114,10 @@ def predict(
     path = check_target(output, [model, history, pairs, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
-    asked = _all_items(model, ratings) if pairs is None else _asked(model, pairs, ratings, input_settings)
+    if pairs is None:
+        asked = _all_items(model, ratings)
+    else:
+        asked = _asked(model, pairs, ratings, input_settings, progress)
     _check_columns(asked, settings)
     users = IdIndex.of(asked.table.column("user"))
     histories = ratings.of(model, users)
@@ -122,13 +127,16 @@ def predict(
     n_own = int(np.count_nonzero(own != NOT_OWN))
     if n_own:
         progress.info(f"{n_own:,} pairs stand in the history: each is predicted from the rest of it")
+    day = None if asked.timestamp is None else days_of(asked.timestamp)
     unrated = read_also_rated(model, also_rated, users, ratings, input_settings, progress)
     predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
     probability = np.empty((len(user), len(model.levels)), np.float32)
     source = np.empty(len(user), np.uint8)
     with progress.step("predicting", len(user)) as step:
         for block in _blocks(user):
-            probability[block], source[block] = predictor.probabilities(user[block], item[block], own[block])
+            probability[block], source[block] = predictor.probabilities(
+                user[block], item[block], own[block], None if day is None else day[block]
+            )
             step.advance(len(block))
     _check_matched(item, histories, model, settings, asked.where)
     counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
@@ -141,10 +149,18 @@ def predict(
     return PredictResult(table, counts, n_own, path, metadata)
 
 
-def _asked(model: Rbm, pairs: Source, ratings: HistoryInput, settings: InputSettings) -> PairsTable:
-    read = read_pairs(pairs, settings)
+def _asked(
+    model: Rbm, pairs: Source, ratings: HistoryInput, settings: InputSettings, progress: Progress
+) -> PairsTable:
+    dated = ratings.day is not None
+    read = read_pairs(pairs, settings, progress, timestamps=dated)
+    if dated and read.timestamp is None:
+        progress.warn(
+            f"{read.where}: its pairs have no timestamps, and the model was trained with the bias of a day: "
+            "predictions are worse than they could be"
+        )
     check_same_run((ratings.source.metadata, ratings.source.where), (read.metadata, read.where))
-    return PairsTable(with_model_ids(read.table, model, read.where), read.metadata, read.where)
+    return dataclasses.replace(read, table=with_model_ids(read.table, model, read.where))
 
 
 def _all_items(model: Rbm, ratings: HistoryInput) -> PairsTable:

@@ -109,7 +109,7 @@ def recommend(
     ratings = read_history(model, history, input_settings, progress)
     asked = ratings.table.column("user")
     if users is not None:
-        read = read_users(users, input_settings)
+        read = read_users(users, input_settings, progress)
         asked = with_model_ids(read.table, model, read.where).column("user")
     index = IdIndex.of(asked)
     histories = ratings.of(model, index)

@@ -21,6 +21,7 @@ from rbmcli.data.splits import split_random
 from rbmcli.data.storage import check_target
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
+from rbmcli.models.day_bias import days_of
 from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import save_model
@@ -146,9 +147,10 @@ def read_training(
     """Read and check what `train` is given, put it on levels, and hold a part out; raises as `train`."""
     settings = _with_validation(settings, valid is not None)
     read = read_ratings(ratings, input_settings, progress)
-    tables, names = [read.table.select(_COLUMNS)], [read.where]
+    columns = [*_COLUMNS, "timestamp"] if settings.day_bias else _COLUMNS
+    tables, names = [_with_columns(read, columns)], [read.where]
     if valid is not None:
-        table, name = _read_valid(valid, read, input_settings, progress)
+        table, name = _read_valid(valid, read, columns, input_settings, progress)
         tables, names = [*tables, table], [*names, name]
     scale = _scale_of(read, tables, level_settings)
     if isinstance(scale, Levels):
@@ -167,7 +169,11 @@ def read_training(
     )
     # What is on no level by now is meant to count as the nearest one.
     levelled = LevelledRatings(
-        codes, levels.nearest(values), values, _also_rated(also_rated, codes, input_settings, progress)
+        codes,
+        levels.nearest(values),
+        values,
+        _also_rated(also_rated, codes, input_settings, progress),
+        days_of(table.column("timestamp")) if settings.day_bias else None,
     )
     fingerprint = ratings_fingerprint(read.table, levels)
     return TrainingInput(table, levelled, held_out, levels, settings, fingerprint)
@@ -188,7 +194,7 @@ def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
 
 
 def _read_valid(
-    valid: Source, read: RatingsTable, input_settings: InputSettings, progress: Progress
+    valid: Source, read: RatingsTable, columns: list[str], input_settings: InputSettings, progress: Progress
 ) -> tuple[pa.Table, str]:
     """Read the validation ratings, check that they go with the training ratings, and give them their ids.
 
@@ -196,12 +202,11 @@ def _read_valid(
     """
     other = read_ratings(valid, input_settings, progress)
     check_same_run((read.metadata, read.where), (other.metadata, other.where))
-    columns = [
-        align_ids(other.table.column(name), read.table.column(name).type, name, other.where)
-        for name in ("user", "item")
-    ]
-    table = pa.table([*columns, other.table.column("rating")], names=_COLUMNS)
-    both = pa.concat_tables([read.table.select(_COLUMNS), table])
+    table = _with_columns(other, columns)
+    for place, name in enumerate(("user", "item")):
+        ids = align_ids(table.column(name), read.table.column(name).type, name, other.where)
+        table = table.set_column(place, name, ids)
+    both = pa.concat_tables([read.table.select(columns), table])
     _, shared = resolve_duplicates(both, "first", None, other.where)
     if shared:
         raise MismatchError(
@@ -210,6 +215,16 @@ def _read_valid(
             hint="split with rbmcli prepare, or leave out --valid to have a part held out",
         )
     return table, other.where
+
+
+def _with_columns(read: RatingsTable, columns: list[str]) -> pa.Table:
+    """Return some columns of ratings, and raise `DataError` if there are no timestamps but should be."""
+    if not set(columns) <= set(read.table.column_names):
+        raise DataError(
+            f"{read.where}: --day-bias needs timestamps, and no column is known to be one",
+            hint="name the column with --timestamp-column, or leave out --day-bias",
+        )
+    return read.table.select(columns)
 
 
 def _on_levels(
@@ -239,7 +254,7 @@ def _also_rated(
     """Return the pairs of unknown rating as positions among the users and items that are trained on."""
     if pairs is None:
         return None
-    read = read_pairs(pairs, input_settings)
+    read = read_pairs(pairs, input_settings, progress)
     user, item = (
         index.lookup(align_ids(read.table.column(name), index.type, name, read.where))
         for name, index in (("user", codes.users), ("item", codes.items))

@@ -14,7 +14,7 @@ import pytest
 import rbmcli
 from rbmcli.cli.main import main
 from rbmcli.config import ResolvedSettings
-from tests.small_ratings import ratings, shuffled
+from tests.small_ratings import dated, ratings, shuffled
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = ["--hidden", "6", "--epochs", "3"]
@@ -74,13 +74,16 @@ def test_every_option_reaches_the_settings() -> None:
     options = (
         "--preset accurate --by item --hidden 7 --hidden-units gaussian --factors 2 --level-functions 3 "
         "--no-conditional --no-row-bias --row-bias-strength 3 --prior-strength 4 --tilt-strength 2.5 "
+        "--day-bias --day-bias-strength 5 "
         "--inference exact --objective divergence --fine-tune --epochs 2 --patience 9 --batch-size 11 "
         "--average 4 --learning-rate 0.01 --rate-decay 0.2 --momentum 0.5,0.8@2 --weight-decay 0.03 "
         "--cd-steps 1,2@2 --reconstruction sampled --persistent --keep 0.6 --squared-share 0.1 "
         "--network-rate 0.002 --network-rate-decay 0.4 --penalty 1.5 --holdout 0.2 --no-refit --seed 9"
     )
 
-    assert train(*options.split(), "-q") == 0
+    pq.write_table(dated(ratings()), "dated.parquet")
+
+    assert train(*options.split(), "-q", source="dated.parquet") == 0
 
     settings = rbmcli.load_model("m.parquet").settings
     assert settings == ResolvedSettings(
@@ -95,6 +98,8 @@ def test_every_option_reaches_the_settings() -> None:
         row_bias_strength=3,
         prior_strength=4,
         tilt_strength=2.5,
+        day_bias=True,
+        day_bias_strength=5,
         inference="exact",
         objective="divergence",
         fine_tune=True,

@@ -31,6 +31,20 @@ def test_usual_names_of_ratings_and_timestamps_are_recognised(rating: str, times
     assert roles_of("user", "item", timestamp, rating) == {"user": 0, "item": 1, "rating": 3, "timestamp": 2}
 
 
+def test_a_timestamp_of_pairs_is_looked_for_only_if_wanted_and_found_where_the_option_says() -> None:
+    def of_pairs(*names: str, timestamps: bool, **options: str) -> dict[str, int]:
+        how = InputSettings(**options)
+        return find_roles(names, how, "p.csv", needs_rating=False, timestamps=timestamps)
+
+    names = ("user", "item", "date", "when")
+    assert of_pairs(*names, timestamps=False) == {"user": 0, "item": 1}
+    assert of_pairs(*names, timestamps=True)["timestamp"] == 2
+    assert of_pairs(*names, timestamps=True, timestamp_column="when")["timestamp"] == 3
+    assert "timestamp" not in of_pairs(*names, timestamps=True, timestamp_column="")
+    # The option may be for the history alone.
+    assert of_pairs("user", "item", timestamps=True, timestamp_column="when") == {"user": 0, "item": 1}
+
+
 def test_the_own_name_of_a_role_wins_over_another_usual_name() -> None:
     assert roles_of("userId", "user", "item", "score", "rating") == {"user": 1, "item": 2, "rating": 4}
 

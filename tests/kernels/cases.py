@@ -56,7 +56,7 @@ class Shape:
     """Sizes of a random problem.
 
     Of the columns a row has rated a share of `density`, and a share of `unknown` of the others is known to
-    have been rated besides.
+    have been rated besides. Ratings may have offsets.
     """
 
     rows: int
@@ -66,6 +66,7 @@ class Shape:
     density: float = 0.5
     unknown: float = 0.0
     kind: Kind = PLAIN
+    offsets: bool = False
 
     @property
     def form(self) -> Form:
@@ -95,6 +96,8 @@ class Problem:
         p_i^k of every column.
     times : ndarray of int64, shape (N + 1,)
         How often Adam has moved each column, and last what all rows share.
+    offset : ndarray of float32, shape (ratings, K), or None
+        What is known to be added to the logits of each rating.
     """
 
     ratings: CompressedRows
@@ -107,11 +110,12 @@ class Problem:
     row_bias: np.ndarray
     column_prior: np.ndarray
     times: np.ndarray
+    offset: np.ndarray | None = None
 
     @cached_property
     def batch(self) -> Batch:
         """The mini-batch, as kernels take it."""
-        return plan_batch(self.ratings, self.batch_rows, self.also_rated)
+        return plan_batch(self.ratings, self.batch_rows, self.also_rated, self.offset)
 
     @cached_property
     def rows(self) -> Rows:
@@ -120,8 +124,11 @@ class Problem:
         visible = reference.one_hot(self.ratings, levels)
         besides = np.zeros(visible.shape[:2])
         besides[self.also_rated.row_of_each(), self.also_rated.column] = 1.0
+        offset = np.zeros_like(visible)
+        if self.offset is not None:
+            offset[self.ratings.row_of_each(), self.ratings.column] = self.offset
         rows = self.batch_rows
-        return Rows(rows, visible[rows], visible[rows].sum(axis=2) + besides[rows])
+        return Rows(rows, visible[rows], visible[rows].sum(axis=2) + besides[rows], offset[rows])
 
     @property
     def bias(self) -> np.ndarray:
@@ -172,7 +179,7 @@ def random_problem(shape: Shape, seed: int, share_of_rows: float = 1.0) -> Probl
     ratings = random_ratings(shape, generator)
     batch_rows = generator.permutation(shape.rows)[: max(1, round(share_of_rows * shape.rows))]
     squares = random_parameters(shape, generator, scale=0.1)
-    return Problem(
+    problem = Problem(
         ratings,
         random_besides(ratings, shape.unknown, generator),
         batch_rows.astype(np.int32),
@@ -184,6 +191,10 @@ def random_problem(shape: Shape, seed: int, share_of_rows: float = 1.0) -> Probl
         generator.dirichlet(np.full(shape.levels, 2.0), shape.columns).astype(np.float32),
         generator.integers(3, 30, shape.columns + 1).astype(np.int64),
     )
+    if not shape.offsets:
+        return problem
+    offset = generator.standard_normal((ratings.n_ratings, shape.levels)).astype(np.float32)
+    return replace(problem, offset=offset)
 
 
 def with_repeated_rows(problem: Problem, copies: int) -> Problem:
@@ -201,4 +212,5 @@ def with_repeated_rows(problem: Problem, copies: int) -> Problem:
         also_rated=repeated(problem.also_rated),
         batch_rows=np.arange(rows * copies, dtype=np.int32),
         row_bias=np.tile(problem.row_bias, (copies, 1)),
+        offset=None if problem.offset is None else np.tile(problem.offset, (copies, 1)),
     )

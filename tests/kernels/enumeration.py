@@ -34,8 +34,8 @@ class Row:
         Its levels, one-hot.
     rated : ndarray of float64, shape (N,)
         r: the columns of those, and others that are known to be rated.
-    bias : ndarray of float64, shape (K,)
-        b_u^k.
+    bias : ndarray of float64, shape (K,) or (N, K)
+        b_u^k, or it and the offset of each column.
     """
 
     visible: np.ndarray

@@ -90,7 +90,8 @@ def scored(problem: Problem) -> Iterator[object]:
     own = np.full((rows, columns), NOT_OWN, np.uint8)
     own[ratings.row_of_each(), ratings.column] = ratings.level
     start = np.arange(rows + 1, dtype=np.int64) * columns
-    asked = Asked(start, np.tile(np.arange(columns, dtype=np.int32), rows), own.ravel())
+    nothing = np.empty((0, prior.shape[1]), np.float32)
+    asked = Asked(start, np.tile(np.arange(columns, dtype=np.int32), rows), own.ravel(), nothing)
     for exact in (False, True):
         probability = np.empty((rows * columns, prior.shape[1]), np.float32)
         score_pairs(asked, states, problem.parameters, prior, problem.form, how, exact, probability)
@@ -112,9 +113,9 @@ def folded_in(problem: Problem) -> Iterator[np.ndarray]:
     ratings, generator = problem.ratings, np.random.default_rng(4)
     levels, features = problem.row_bias.shape[1], generator.random((ratings.columns, 7), np.float32)
     centre = generator.standard_normal((len(ratings), levels, 8))
-    bias, value = generator.random((ratings.columns, levels), np.float32), np.empty_like(centre)
+    offset, value = generator.random((ratings.n_ratings, levels), np.float32), np.empty_like(centre)
     of_ratings = (ratings.start, ratings.column, ratings.level)
-    fold_in_groups(*of_ratings, features, bias, np.ones(8), np.eye(levels), levels, centre, value)
+    fold_in_groups(*of_ratings, features, offset, np.ones(8), np.eye(levels), levels, centre, value)
     yield value
 
 
@@ -128,7 +129,9 @@ def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
     level = generator.integers(SHAPE.levels, size=SHAPE.rows).astype(np.uint8)
     own = np.full(SHAPE.rows, NOT_OWN, np.uint8)
     validation = Validation(
-        Asked(np.arange(SHAPE.rows + 1, dtype=np.int64), column, own), level, values[level]
+        Asked(np.arange(SHAPE.rows + 1, dtype=np.int64), column, own, np.empty((0, 5), np.float32)),
+        level,
+        values[level],
     )
     outcome = fit(data, ResolvedSettings(**options | changes), validation, SILENT)
     yield from outcome.parameters

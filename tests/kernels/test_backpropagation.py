@@ -115,6 +115,15 @@ def test_a_step_in_any_form_agrees_with_the_oracle(levels, kind):
     assert_agrees(problem, objective(problem), key=300 + levels)
 
 
+@ALL_KINDS
+def test_a_step_from_ratings_with_offsets_agrees_with_the_oracle(kind):
+    shape = Shape(rows=12, columns=8, levels=5, hidden=5, unknown=0.3, kind=kind, offsets=True)
+    problem = random_problem(shape, seed=1, share_of_rows=0.8)
+
+    assert UNKNOWN in problem.batch.level
+    assert_agrees(problem, objective(problem), key=300)
+
+
 @pytest.mark.parametrize("kind", [PLAIN, Kind(factors=9), Kind(functions=1)])
 @pytest.mark.parametrize("hidden", [1, 7, 8, 9, 19])
 def test_a_step_agrees_with_the_oracle_at_any_number_of_hidden_units(hidden, kind):

@@ -88,6 +88,16 @@ def test_an_update_of_any_form_agrees_with_the_oracle(way, steps, levels, kind):
     assert_agrees(problem, rule(steps, **WAYS[way]), key=100 + levels)
 
 
+@ALL_KINDS
+@pytest.mark.parametrize("way", WAYS)
+def test_an_update_of_ratings_with_offsets_agrees_with_the_oracle(way, kind):
+    shape = Shape(rows=9, columns=7, levels=5, hidden=5, unknown=0.3, kind=kind, offsets=True)
+    problem = random_problem(shape, seed=1, share_of_rows=0.8)
+
+    assert UNKNOWN in problem.batch.level
+    assert_agrees(problem, rule(2, **WAYS[way]), key=100)
+
+
 @pytest.mark.parametrize("kind", [KINDS["no D"], Kind(conditional=False, gaussian=True)])
 @ALL_WAYS
 def test_an_update_of_weights_that_hold_d_in_them_agrees_with_the_oracle(way, steps, levels, kind):

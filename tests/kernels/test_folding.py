@@ -35,7 +35,7 @@ class Folding:
     row: np.ndarray
     level: np.ndarray
     features: np.ndarray
-    bias: np.ndarray
+    offset: np.ndarray
     penalty: np.ndarray
     rotation: np.ndarray
     functions: int
@@ -49,7 +49,7 @@ class Folding:
             self.row,
             self.level,
             self.features,
-            self.bias,
+            self.offset,
             self.penalty,
             self.rotation,
             self.functions,
@@ -67,7 +67,7 @@ class Folding:
             problems.append(
                 Regression(
                     np.hstack([self.features[rows].astype(np.float64), np.ones((len(rows), 1))]),
-                    self.bias[rows].astype(np.float64),
+                    self.offset[mine].astype(np.float64),
                     self.level[mine],
                     self.penalty,
                     centre,
@@ -93,7 +93,7 @@ def random_folding(sizes: Sizes, seed: int, pull: float = 1.0) -> Folding:
         row.astype(np.int32),
         generator.integers(levels, size=len(row)).astype(np.uint8),
         generator.random((sizes.rows, sizes.features)).astype(np.float32),
-        generator.standard_normal((sizes.rows, levels)).astype(np.float32),
+        generator.standard_normal((len(row), levels)).astype(np.float32),
         pull * generator.uniform(0.5, 2.0, sizes.features + 1),
         rotation,
         functions,

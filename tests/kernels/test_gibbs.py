@@ -82,13 +82,14 @@ def tiny_problem(machine: Machine) -> Problem:
         parameters=random_parameters(shape, generator, machine.scale),
         velocity=Parameters.zeros(3, 3, shape.form),
         row_bias=generator.standard_normal((3, 3)).astype(np.float32),
+        offset=generator.standard_normal((6, 3)).astype(np.float32),
     )
 
 
 def rows_of(problem: Problem) -> list[Row]:
     """Return the rows of a problem."""
-    rows = problem.rows
-    return [Row(*of_row) for of_row in zip(rows.visible, rows.rated, problem.bias, strict=True)]
+    rows, bias = problem.rows, problem.bias[:, None, :]
+    return [Row(*of_row) for of_row in zip(rows.visible, rows.rated, bias + rows.offset, strict=True)]
 
 
 def expected_gradient(problem: Problem, steps: int) -> np.ndarray:

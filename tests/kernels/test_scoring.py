@@ -45,6 +45,7 @@ class History:
     parameters: Parameters
     form: Form
     column_prior: np.ndarray
+    offset: np.ndarray | None = None
 
     @property
     def visible(self) -> np.ndarray:
@@ -87,7 +88,8 @@ class History:
             row, column, level = np.nonzero(self.visible)
             own[row, column] = level
         asked = np.tile(np.arange(columns, dtype=np.int32), rows)
-        return Asked(np.arange(rows + 1, dtype=np.int64) * columns, asked, own.ravel())
+        offset = np.empty((0, self.column_prior.shape[1]), np.float32) if self.offset is None else self.offset
+        return Asked(np.arange(rows + 1, dtype=np.int64) * columns, asked, own.ravel(), offset)
 
     def scores(self, asked: Asked, *, exact: bool, how: Smoothing | None = None) -> np.ndarray:
         """Return what the kernel answers, (pairs, K), with the row bias of `how`."""
@@ -144,6 +146,8 @@ def expected_scores(
             if leave_out:
                 kept[column] = 0.0
             bias = reference.row_bias(kept[None], prior, how)[0]
+            if history.offset is not None:
+                bias = bias + history.offset[len(scores)]
             scores.append(answer(model, Row(kept, kept.sum(axis=1) + besides, bias), column))
     return np.array(scores)
 
@@ -188,6 +192,19 @@ def test_scores_agree_with_the_oracle(levels, leave_out, exact, kind):
     scores = history.scores(history.every_pair(leave_out=leave_out), exact=exact)
 
     expected = expected_scores(history, exactly if exact else mean_field, leave_out=leave_out)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
+
+
+@ALL_KINDS
+@EXACT_OR_NOT
+def test_scores_of_pairs_with_offsets_agree_with_the_oracle(exact, kind):
+    history = random_history(Shape(rows=5, columns=6, levels=5, hidden=9, unknown=0.3, kind=kind), seed=8)
+    offset = np.random.default_rng(8).standard_normal((30, 5)).astype(np.float32)
+    history = replace(history, offset=offset)
+
+    scores = history.scores(history.every_pair(leave_out=True), exact=exact)
+
+    expected = expected_scores(history, level_given_others if exact else mean_field, leave_out=True)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 

@@ -112,16 +112,24 @@ class DenseModel:
         *,
         exact: bool,
         besides: Collection[object] = (),
+        offset: np.ndarray | float = 0.0,
     ) -> np.ndarray:
         """Return the level probabilities of one column, given the rest of its row."""
         visible = self.visible(rated)
         place = self.rbm.column_ids.values.to_pylist().index(column)
         score = reference.exact_score if exact else reference.mean_field_score
         known = self.known_to_be_rated(visible, besides)
-        return score(self.model, visible, place, self.bias(visible), known)
+        return score(self.model, visible, place, self.bias(visible) + offset, known)
 
     def score_pair(
-        self, history: pa.Table, user: object, item: object, *, exact: bool, leave_out: bool = True
+        self,
+        history: pa.Table,
+        user: object,
+        item: object,
+        *,
+        exact: bool,
+        leave_out: bool = True,
+        offset: np.ndarray | float = 0.0,
     ) -> np.ndarray:
         """Return the level probabilities of a pair whose user and item the model knows.
 
@@ -136,7 +144,22 @@ class DenseModel:
         # A pair of the history has its rating, and nothing besides.
         besides -= {name for name, _ in rated}
         kept = [each for each in rated if not (leave_out and each[0] == column)]
-        return self.score(kept, column, exact=exact, besides=besides)
+        return self.score(kept, column, exact=exact, besides=besides, offset=offset)
+
+    def day_bias(self, history: pa.Table, user: object, item: object, day: int) -> np.ndarray:
+        """Return the day bias of a pair, (K,), from the other ratings of the user."""
+        settings, values, overall = self.rbm.settings, self.rbm.levels.values, self.rbm.global_prior
+        of_user = smoothing_of(settings.row_bias_strength, settings, values, overall)
+        items = self.rbm.item_ids.values.to_pylist()
+        visible, of_day = np.zeros((len(items), len(values))), np.zeros(len(items), bool)
+        for row in history.to_pylist():
+            if row["user"] == user and row["item"] != item and row["item"] in items:
+                place = items.index(row["item"])
+                visible[place, self.level(row["rating"])] = 1.0
+                of_day[place] = row["timestamp"] // 86_400 == day
+        prior = self.rbm.item_prior.astype(np.float64)
+        strength = of_user._replace(tilt_strength=settings.day_bias_strength)
+        return reference.day_bias(visible, of_day, prior, of_user, strength)
 
     def item_rows(self) -> tuple[np.ndarray, np.ndarray]:
         """Return hidden means (R, F) and row bias (R, K) of the trained rows of items."""

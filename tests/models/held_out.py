@@ -17,14 +17,14 @@ from tests.models.dense import Pairs
 SCALE = Levels(np.arange(1, 6, dtype=np.float32))
 
 
-def levelled(table: pa.Table, also_rated: Pairs = ()) -> LevelledRatings:
+def levelled(table: pa.Table, also_rated: Pairs = (), day: np.ndarray | None = None) -> LevelledRatings:
     """Return ratings, and pairs of unknown rating, as training takes them."""
     rating, codes, pairs = table["rating"].to_numpy(), PairCodes.of(table), list(also_rated)
     if not pairs:
-        return LevelledRatings(codes, SCALE.assign(rating), rating)
+        return LevelledRatings(codes, SCALE.assign(rating), rating, day=day)
     user, item = (pa.array([pair[side] for pair in pairs]) for side in (0, 1))
     places = codes.users.lookup(user), codes.items.lookup(item)
-    return LevelledRatings(codes, SCALE.assign(rating), rating, places)
+    return LevelledRatings(codes, SCALE.assign(rating), rating, places, day)
 
 
 def fit_on(
@@ -33,9 +33,10 @@ def fit_on(
     settings: TrainSettings,
     progress: Progress | None = None,
     also_rated: Pairs = (),
+    day: np.ndarray | None = None,
 ) -> Rbm:
     """Train on a table, some of whose rows are held out."""
-    return train_rbm(levelled(table, also_rated), held_out, SCALE, settings, progress or Progress())
+    return train_rbm(levelled(table, also_rated, day), held_out, SCALE, settings, progress or Progress())
 
 
 def every_tenth(table: pa.Table) -> np.ndarray:

@@ -105,7 +105,8 @@ def taste(seed: int = 1) -> Task:
     ratings = CompressedRows.build(row[~held_out], column[~held_out], level[~held_out], (ROWS, COLUMNS))
     asked = CompressedRows.build(row[held_out], column[held_out], level[held_out], (ROWS, COLUMNS))
     own = np.full(asked.n_ratings, NOT_OWN, np.uint8)
-    validation = Validation(Asked(asked.start, asked.column, own), asked.level, VALUES[asked.level])
+    asked_of = Asked(asked.start, asked.column, own, np.empty((0, LEVELS), np.float32))
+    validation = Validation(asked_of, asked.level, VALUES[asked.level])
     return Task(ratings, validation)
 
 

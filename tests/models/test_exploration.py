@@ -130,7 +130,7 @@ def test_nothing_but_the_ways_and_one_step_to_each_side_is_tried_where_the_first
     ]
 
 
-@pytest.mark.parametrize(("gain", "hidden", "most"), [(0.0005, 100, 200), (0.002, 400, 400)])
+@pytest.mark.parametrize(("gain", "hidden", "most"), [(0.0002, 100, 200), (0.002, 400, 400)])
 def test_a_gain_too_small_to_matter_is_not_followed(gain, hidden, most):
     chosen, tried = explored(lambda settings: 1 - gain * settings.hidden / 100, by="user")
 

@@ -13,6 +13,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.folding import STEPS
 from rbmcli.models.also_rated import for_asked
+from rbmcli.models.day_bias import days_of
 from rbmcli.models.fold_in import BIAS_PENALTY, WEIGHT_PENALTY, fold_in_users
 from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import Predictor
@@ -23,6 +24,7 @@ from tests.reference_folding import Regression
 from tests.small_ratings import (
     FORMS,
     HIDDEN,
+    dated,
     pairs_of,
     predicted,
     ratings,
@@ -40,7 +42,8 @@ LIKES_EVEN = [5.0 if item % 2 == 0 else 1.0 for item in ITEMS]
 def histories_of(model: Rbm, table: pa.Table, user: str) -> Histories:
     """Return the history of one user."""
     level = model.levels.assign(table["rating"].to_numpy())
-    return Histories.build(model, IdIndex.of(pa.array([user])), table["user"], table["item"], level)
+    day = days_of(table["timestamp"]) if model.settings.day_bias else None
+    return Histories.build(model, IdIndex.of(pa.array([user])), table["user"], table["item"], level, day)
 
 
 def folded(
@@ -84,6 +87,12 @@ def regression_of(model: Rbm, table: pa.Table, user: str, also_rated: Pairs = ()
     items = model.item_ids.values.to_pylist()
     rated = [(items.index(row["item"]), row["rating"]) for row in table.to_pylist() if row["user"] == user]
     rows = np.array([row for row, _ in rated], int)
+    offset = np.zeros((len(rows), len(bias[0])))
+    if model.settings.day_bias:
+        mine = [row for row in table.to_pylist() if row["user"] == user]
+        offset = np.array(
+            [dense.day_bias(table, user, row["item"], row["timestamp"] // 86_400) for row in mine]
+        )
     basis = dense.model.basis
     functions, levels = basis.shape[1], len(basis)
     # Any orthonormal functions of the level may stand after those that have weights.
@@ -93,7 +102,7 @@ def regression_of(model: Rbm, table: pa.Table, user: str, also_rated: Pairs = ()
     centre[:functions, :-1], centre[:, -1] = weights, visible_bias @ rotation
     return Regression(
         np.hstack([features[rows], np.ones((len(rows), 1))]),
-        bias[rows],
+        bias[rows] + offset,
         np.array([int(rating) - 1 for _, rating in rated], int),
         np.append(pull, BIAS_PENALTY),
         centre,
@@ -146,6 +155,21 @@ def test_pairs_of_unknown_rating_are_in_the_rows_that_a_user_is_fitted_to(change
     np.testing.assert_allclose(weights, expected[0], atol=2e-5)
     np.testing.assert_allclose(visible_bias, expected[1], atol=2e-5)
     assert np.abs(weights - folded(model, table, "new")[0]).max() > 1e-3
+
+
+@pytest.mark.parametrize("user", ["new", "u00"])
+def test_the_bias_of_each_rating_s_day_is_known_to_the_regression(user: str) -> None:
+    model = trained("item", dated(ratings()), day_bias=True)
+    table = dated(table_of([user] * 12, ITEMS, LIKES_EVEN))
+
+    weights, visible_bias = folded(model, table, user)
+
+    problem = regression_of(model, table, user)
+    expected = parameters_of(problem, problem.after(STEPS))
+    np.testing.assert_allclose(weights, expected[0], atol=5e-5)
+    np.testing.assert_allclose(visible_bias, expected[1], atol=5e-5)
+    undated = regression_of(model, dated(table, days=1000), user)
+    assert np.abs(visible_bias - parameters_of(undated, undated.after(STEPS))[1]).max() > 1e-2
 
 
 @pytest.mark.parametrize("user", ["new", "u00"])

@@ -124,6 +124,24 @@ def test_pairs_of_unknown_rating_come_last_in_the_rows_that_have_ratings(both, b
             assert (batch.level[rated:last] == UNKNOWN).all()
 
 
+@given(both=ratings_and_pairs(), seed=st.integers(0, 2**32 - 1))
+def test_offsets_go_with_their_ratings_and_pairs_of_unknown_rating_have_none(both, seed):
+    ratings, pairs = both
+    offset = np.arange(1, 1 + 2 * ratings.n_ratings, dtype=np.float32).reshape(-1, 2)
+    of_rating = {
+        (row, column): tuple(numbers)
+        for row, column, numbers in zip(ratings.row_of_each(), ratings.column, offset.tolist(), strict=True)
+    }
+
+    for besides in (None, pairs):
+        for batch in plan_batches(ratings, 3, np.random.default_rng(seed), besides, offset):
+            assert len(batch.entry_offset) == len(batch.entry)
+            for place, numbers in enumerate(batch.entry_offset.tolist()):
+                key = (batch.rows[batch.entry_row[place]], batch.entry_column[place])
+                unknown = batch.entry_level[place] == UNKNOWN
+                assert tuple(numbers) == ((0.0, 0.0) if unknown else of_rating[key])
+
+
 @given(ratings=any_ratings(), batch_rows=st.integers(1, 15), seed=st.integers(0, 2**32 - 1))
 def test_chunks_cover_all_rows_and_all_columns_without_overlap(ratings, batch_rows, seed):
     for batch in deal(ratings, batch_rows, seed):

@@ -8,10 +8,9 @@ import pytest
 
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.levelled import validation_pairs
 from tests import reference
 from tests.models.dense import DenseModel, Pairs, column_rates, smoothed
-from tests.models.held_out import SCALE, every_tenth, fit_on
+from tests.models.held_out import SCALE, every_tenth, fit_on, levelled
 from tests.recorder import Recorder
 from tests.small_ratings import ALL_WAYS, HIDDEN, quick, ratings, rows_of, table_of, tastes, trained
 
@@ -169,15 +168,17 @@ def test_the_record_holds_the_figures_of_every_epoch_and_nothing_of_the_machine(
 
 
 def test_validation_pairs_are_dealt_to_their_rows_with_none_of_them_in_it() -> None:
-    row, column = np.array([2, 0, 2], np.int32), np.array([5, 6, 4], np.int32)
+    table = table_of(["c", "a", "c", "b", "d"], [102, 103, 101, 101, 100], [2, 3, 4, 1, 5])
+    offset = np.arange(25, dtype=np.float32).reshape(5, 5)
 
-    pairs = validation_pairs(4, row, column, np.array([1, 2, 3], np.uint8), np.array([2, 3, 4], np.float32))
+    pairs = levelled(table).validation("user", np.array([True, True, True, False, False]), offset)
 
     assert pairs.asked.start.tolist() == [0, 1, 1, 3, 3]
-    assert pairs.asked.column.tolist() == [6, 4, 5]
+    assert pairs.asked.column.tolist() == [3, 1, 2]
     assert pairs.level.tolist() == [2, 3, 1]
     assert pairs.rating.tolist() == [3, 4, 2]
     assert set(pairs.asked.own.tolist()) == {NOT_OWN}
+    assert pairs.asked.offset[:, 0].tolist() == [5, 10, 0]
 
 
 @BOTH
