@@ -1,7 +1,7 @@
 """The bundles of arrays that kernels take: what an RBM consists of, and one mini-batch in two orders.
 
 Widths: R training rows, N visible groups (columns), K levels, S functions of the level (K in a plain
-form), F hidden units, W = F rounded up to a multiple of 8, V the padded number of factors (W in a plain
+form), F hidden units, W = F rounded up to a multiple of 16, V the padded number of factors (W in a plain
 form). Positions F..W of every hidden axis are padding: hidden values there are 0, and so stay the
 weights. A mini-batch has B rows, E ratings, M distinct columns.
 """
@@ -15,8 +15,11 @@ import numpy as np
 UNKNOWN = 255
 """Level of a rating that is known only to have been given."""
 
-VECTOR_WIDTH = 8
-"""Float32 numbers in one AVX2 register; the hidden axis is padded to a multiple of it."""
+VECTOR_WIDTH = 16
+"""Float32 numbers in one AVX-512 register, or two of AVX2; the hidden axis is padded to a multiple of it.
+
+What is left over of a vector the compiler works off number by number.
+"""
 
 
 class Form(NamedTuple):

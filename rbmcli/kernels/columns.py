@@ -91,24 +91,32 @@ def add_rows_of_level(form, source, rows, first, last, sign, level, total, gradi
 
 
 @inner_kernel
-def sort_by_level(level, rows, first, last, start, ordered):
-    """Fill `ordered` with rows[first:last] by level, those of level k from start[k] to start[k + 1].
+def subtract_drawn(form, level, source, rows, first, last, gradient):
+    """gradient[s, c] -= sum over places first..last of phi_s(level[place]) source[rows[place], c].
 
-    Counting sort; `start` has K + 1 places.
+    Levels are in no order. Two ratings in a row of one level are subtracted at once; sorting them, so that
+    there are more of these, takes longer than it saves.
     """
-    for k in range(start.shape[0]):
-        start[k] = 0
-    for place in range(first, last):
-        start[level[place]] += 1
-    total = 0
-    for k in range(start.shape[0]):
-        total += start[k]
-        start[k] = total
-    # Filling each level from its end leaves every start where it belongs.
-    for place in range(last - 1, first - 1, -1):
-        k = level[place]
-        start[k] -= 1
-        ordered[start[k]] = rows[place]
+    if form.shared:
+        for place in range(first, last):
+            row = rows[place]
+            for s in range(gradient.shape[0]):
+                share = form.basis[level[place], s]
+                for c in range(gradient.shape[1]):
+                    gradient[s, c] -= share * source[row, c]
+        return
+    place = first
+    while place < last:
+        row, k = rows[place], level[place]
+        if place + 1 < last and level[place + 1] == k:
+            other = rows[place + 1]
+            for c in range(gradient.shape[1]):
+                gradient[k, c] -= source[row, c] + source[other, c]
+            place += 2
+        else:
+            for c in range(gradient.shape[1]):
+                gradient[k, c] -= source[row, c]
+            place += 1
 
 
 @inner_kernel

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmcli.kernels.arrays import UNKNOWN
-from rbmcli.kernels.columns import add_rows, add_rows_of_level, sort_by_level, subtract_expected
+from rbmcli.kernels.columns import add_rows, add_rows_of_level, subtract_drawn, subtract_expected
 from rbmcli.kernels.jit import inner_kernel
 from rbmcli.kernels.shared import add_outer_of_block, add_rows_of_block, sum_blocks, sum_outer_blocks
 from rbmcli.kernels.updates import follow, follow_group
@@ -17,7 +17,7 @@ from rbmcli.kernels.updates import follow, follow_group
 @inner_kernel
 def _column_gradient(batch, form, rule, scratch, first, last, work, gradient, bias_gradient):
     """g = sum over the column's ratings of [v^k h]_data - [v^k h]_model, and the same of the biases."""
-    projected, total, start, ordered = work
+    projected, total = work
     one = np.float32(1.0)
     gradient[:] = np.float32(0.0)
     bias_gradient[:] = np.float32(0.0)
@@ -31,12 +31,10 @@ def _column_gradient(batch, form, rule, scratch, first, last, work, gradient, bi
         )
         bias_gradient[level] += np.float32(place - begin)
     if rule.sampled:
-        sort_by_level(scratch.entry_drawn, batch.entry_row, first, last, start, ordered)
-        for k in range(start.shape[0] - 1):
-            add_rows_of_level(
-                form, scratch.model_features, ordered, start[k], start[k + 1], -one, k, total, gradient
-            )
-            bias_gradient[k] -= np.float32(start[k + 1] - start[k])
+        drawn = scratch.entry_drawn
+        subtract_drawn(form, drawn, scratch.model_features, batch.entry_row, first, last, gradient)
+        for place in range(first, last):
+            bias_gradient[drawn[place]] -= one
     else:
         subtract_expected(
             form,
@@ -108,12 +106,7 @@ def update_chunk(batch, parameters, velocity, form, rule, scratch, chunk):
     shrink = rule.rate * rule.decay
     gradient, bias_gradient = np.empty((functions, width), np.float32), np.empty(levels, np.float32)
     over = np.empty((1, parameters.conditional.shape[1]), np.float32)
-    work = (
-        np.empty((2, functions), np.float32),
-        np.empty((1, width), np.float32),
-        np.empty(levels + 1, np.int64),
-        np.empty(batch.rows.shape[0], np.int32),
-    )
+    work = np.empty((2, functions), np.float32), np.empty((1, width), np.float32)
     for m in range(batch.column_chunk[chunk], batch.column_chunk[chunk + 1]):
         column, first, last = batch.columns[m], batch.column_start[m], batch.column_start[m + 1]
         if form.conditional:

@@ -11,7 +11,7 @@ from tests.kernels.runs import callable_from_python
 
 add_rows = callable_from_python(columns.add_rows)
 add_rows_of_level = callable_from_python(columns.add_rows_of_level)
-sort_by_level = callable_from_python(columns.sort_by_level)
+subtract_drawn = callable_from_python(columns.subtract_drawn)
 subtract_expected = callable_from_python(columns.subtract_expected)
 block_logits = callable_from_python(columns.block_logits)
 
@@ -19,6 +19,7 @@ COUNTS = pytest.mark.parametrize("count", range(10))
 BY_LEVEL_OR_FUNCTION = pytest.mark.parametrize(
     "kind", [PLAIN, KINDS["shared, S=1"], KINDS["shared, S=2"]], ids=["by level", "S=1", "S=2"]
 )
+
 ONE = np.float32(1.0)
 
 
@@ -75,18 +76,20 @@ def test_what_is_expected_of_any_number_of_ratings_is_subtracted(kind, count):
 
 
 @COUNTS
-@pytest.mark.parametrize("levels", [1, 2, 5, 11])
-def test_rows_are_sorted_by_level_and_keep_their_order_within_one(levels, count):
-    generator = np.random.default_rng(count)
-    level, rows = generator.integers(levels, size=15).astype(np.uint8), np.arange(100, 115, dtype=np.int32)
-    start, ordered = np.full(levels + 1, 77), np.full(count, -1, np.int32)
+@BY_LEVEL_OR_FUNCTION
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_of_any_levels_are_subtracted_from_the_gradient_of_each(seed, kind, count):
+    generator, form = np.random.default_rng(seed), kind.form(5, 8)
+    source, before = normal(generator, 20, 8), normal(generator, form.basis.shape[1], 8)
+    level, rows = generator.integers(5, size=12).astype(np.uint8), generator.integers(20, size=12)
+    level[3:6] = level[2]
+    gradient = before.copy()
 
-    sort_by_level(level, rows, 3, 3 + count, start, ordered)
+    subtract_drawn(form, level, source, rows.astype(np.int32), 2, 2 + count, gradient)
 
-    mine = slice(3, 3 + count)
-    np.testing.assert_array_equal(ordered, rows[mine][np.argsort(level[mine], kind="stable")])
-    np.testing.assert_array_equal(np.diff(start), np.bincount(level[mine], minlength=levels))
-    assert start[0] == 0
+    mine = slice(2, 2 + count)
+    expected = form.basis[level[mine]].T.astype(np.float64) @ source[rows[mine]]
+    np.testing.assert_allclose(gradient, before - expected, atol=5e-6)
 
 
 @pytest.mark.parametrize("kind", [PLAIN, Kind(factors=3), Kind(functions=2)])

@@ -291,7 +291,9 @@ def test_weights_that_hold_d_in_them_learn_what_weights_and_d_apart_learn(way, l
     shape = Shape(rows=12, columns=6, levels=levels, hidden=5, density=0.6, kind=kind)
     start, how = random_problem(shape, seed=levels), rule(2, rate=0.1, **WAYS[way])
     weights = start.parameters.weights - start.parameters.weights.mean(axis=1, keepdims=True)
-    parameters = start.parameters._replace(weights=weights, conditional=np.zeros((6, 8), np.float32))
+    parameters = start.parameters._replace(
+        weights=weights, conditional=np.zeros_like(start.parameters.conditional)
+    )
     velocity = type(parameters)(*(np.zeros_like(array) for array in parameters))
     apart = joint = replace(start, parameters=parameters, velocity=velocity)
     joint = replace(joint, form=start.form._replace(conditional=False))
