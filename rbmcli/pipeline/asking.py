@@ -14,8 +14,9 @@ from rbmcli.config import InputSettings
 from rbmcli.config.base import Settings
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import IdIndex, align_ids
-from rbmcli.data.intake import RatingsTable, Source, read_pairs, read_ratings
+from rbmcli.data.intake import Source, read_pairs, read_ratings
 from rbmcli.data.ratings import CompressedRows
+from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import MismatchError
 from rbmcli.models.also_rated import for_asked

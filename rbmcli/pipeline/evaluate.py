@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings
 from rbmcli.data.fingerprints import column_fingerprint
-from rbmcli.data.intake import PairsTable, RatingsTable, Source, check_same_run, read_pairs, read_ratings
+from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import UNKNOWN
 from rbmcli.data.schemas import METRICS
 from rbmcli.data.storage import write_parquet
+from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
 from rbmcli.models.baselines import History, fit_baselines
 from rbmcli.models.metrics import accuracy, mae, nll, rmse

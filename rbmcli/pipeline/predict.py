@@ -13,9 +13,10 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.ids import IdIndex
-from rbmcli.data.intake import PairsTable, Source, check_same_run, read_pairs
+from rbmcli.data.intake import Source, check_same_run, read_pairs
 from rbmcli.data.schemas import PREDICTIONS
 from rbmcli.data.storage import check_target, write_parquet
+from rbmcli.data.tables import PairsTable
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.day_bias import days_of

@@ -13,12 +13,13 @@ import pyarrow as pa
 from rbmcli.config import InputSettings, LevelSettings, PrepareSettings
 from rbmcli.data.filtering import well_rated
 from rbmcli.data.fingerprints import ratings_fingerprint, run_fingerprint
-from rbmcli.data.intake import RatingsTable, Source, read_ratings
+from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.schemas import METADATA_KEY, RATINGS
 from rbmcli.data.splits import PARTS, split_parts
 from rbmcli.data.storage import encode_metadata
+from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError
 from rbmcli.pipeline.prepared_files import WHOLE, check_output, write_parts

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rbmcli.config import InputSettings
-from rbmcli.data.intake import PairsTable, RatingsTable
 from rbmcli.data.levels import UNKNOWN, Levels
 from rbmcli.data.schemas import PREDICTIONS
+from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.pair_join import PairJoin
 

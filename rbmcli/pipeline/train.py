@@ -14,11 +14,12 @@ from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSe
 from rbmcli.data.duplicates import resolve_duplicates
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import align_ids
-from rbmcli.data.intake import RatingsTable, Source, check_same_run, read_pairs, read_ratings
+from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import split_random
 from rbmcli.data.storage import check_target
+from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models.day_bias import days_of

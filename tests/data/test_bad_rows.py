@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from rbmcli.config import InputSettings
-from rbmcli.data.intake import RatingsTable, read_ratings
+from rbmcli.data.intake import read_ratings
+from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import DataError
 
 

@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rbmcli.config import InputSettings
-from rbmcli.data.intake import RatingsTable, read_pairs, read_ratings
+from rbmcli.data.intake import read_pairs, read_ratings
+from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import DataError
 
 

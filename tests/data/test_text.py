@@ -11,7 +11,8 @@ import pyarrow as pa
 import pytest
 
 from rbmcli.config import InputSettings
-from rbmcli.data.intake import RatingsTable, read_pairs, read_ratings
+from rbmcli.data.intake import read_pairs, read_ratings
+from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import DataError, UsageError
 
 ROWS = [(1, 10, 4.0), (1, 20, 3.5), (2, 10, 1.0)]
