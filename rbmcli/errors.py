@@ -2,15 +2,19 @@
 
 RbmcliError                  1   something unexpected
 ├── DivergenceError          1   training left the finite numbers
+├── OutputError              1   an output that the system does not let be written
 ├── UsageError               2   options that do not fit together or are out of range
 ├── DataError                3   an input file or table that cannot be used
 ├── MismatchError            4   files that do not belong together, or a schema that differs
-└── LockedError              5   another run is writing the same output
+├── LockedError              5   another run is writing the same output
+└── GateError                6   a figure is on the wrong side of --fail-if
 
 A message says what is wrong, where, and what was expected; a hint says what to do next.
 """
 
 from __future__ import annotations
+
+import os
 
 
 class RbmcliError(Exception):
@@ -36,6 +40,19 @@ class DivergenceError(RbmcliError):
     """Training produced a parameter that is not finite."""
 
 
+class OutputError(RbmcliError):
+    """An output cannot be written: no space is left, it is read-only, or the system says no otherwise."""
+
+    @classmethod
+    def of(cls, name: object, error: OSError) -> OutputError:
+        """Return the error of an output by its name and what the system said."""
+        reason = os.strerror(error.errno).lower() if error.errno else str(error).splitlines()[0]
+        return cls(
+            f"{name}: cannot be written: {reason}",
+            hint="what stood there before is as it was; mend it and run again",
+        )
+
+
 class UsageError(RbmcliError):
     """An option is out of range, missing, or contradicts another one."""
 
@@ -58,3 +75,9 @@ class LockedError(RbmcliError):
     """Another run holds the lock of an output."""
 
     exit_code = 5
+
+
+class GateError(RbmcliError):
+    """A figure is on the wrong side of a bound that the user has set."""
+
+    exit_code = 6

@@ -48,8 +48,8 @@ class CommandResult:
         Settings that the result depends on.
     figures : mapping
         The result's figures: finite numbers, text, None, lists and mappings of these.
-    files : sequence of Path
-        Files written.
+    files : sequence of str
+        Paths or addresses of what was written.
     seed : int or None
         Seed of the command, if it has one.
     packages : sequence of str
@@ -60,7 +60,7 @@ class CommandResult:
     started: float
     settings: Mapping[str, Any]
     figures: Mapping[str, Any]
-    files: Sequence[Path] = field(default=())
+    files: Sequence[str] = field(default=())
     seed: int | None = None
     packages: Sequence[str] = ()
 
@@ -75,15 +75,15 @@ class CommandResult:
             "figures": dict(self.figures),
         }
 
-    def write(self, path: Path) -> None:
+    def write(self, target: str) -> None:
         """Write the result to a file as one JSON object, whole or not at all.
 
         Files and seconds stay out of it, so that equal runs write equal bytes.
         """
-        from rbmcli.data.storage import atomic_output
+        from rbmcli.data.outputs import open_output
 
-        with atomic_output(path) as temporary:
-            temporary.write_text(_json_text(self.as_dict()) + "\n", encoding="utf-8")
+        with open_output(target) as file:
+            file.write((_json_text(self.as_dict()) + "\n").encode())
 
 
 def package_versions(further: Sequence[str] = ()) -> dict[str, str]:
@@ -107,9 +107,15 @@ def package_version(name: str) -> str:
 
 def print_result(result: CommandResult) -> None:
     """Print the result to standard output as one JSON object, with files written and seconds taken."""
-    files = [{"path": str(path), "bytes": path.stat().st_size} for path in result.files]
+    files = [{"path": name, "bytes": _size(name)} for name in result.files]
     seconds = round(time.monotonic() - result.started, 3)
     print(_json_text({**result.as_dict(), "files": files, "seconds": seconds}))
+
+
+def _size(name: str) -> int | None:
+    """Return the bytes of a file of this machine."""
+    path = Path(name)
+    return path.stat().st_size if path.is_file() else None
 
 
 def _json_text(value: dict[str, Any]) -> str:

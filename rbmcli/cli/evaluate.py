@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, Reading, Running
-from rbmcli.errors import UsageError
+from rbmcli.cli.options import FILES, OutputFormat, Reading, Running
+from rbmcli.cli.streams import Use
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluate import EvaluateResult
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
 Truth = Annotated[
     str | None,
+    Use.READ,
     typer.Option(
         "--truth",
         metavar="RATINGS",
@@ -28,6 +28,7 @@ Truth = Annotated[
 ]
 History = Annotated[
     str | None,
+    Use.READ,
     typer.Option(
         "--history",
         metavar="RATINGS",
@@ -36,11 +37,14 @@ History = Annotated[
     ),
 ]
 MetricsOutput = Annotated[
-    Path | None,
+    str | None,
+    Use.WRITTEN,
     typer.Option(
         "-o",
         "--output",
-        help="File to write: metrics as Parquet, or JSON if the name ends in .json.",
+        metavar="FILE",
+        help="Where to write the metrics: a file, which is one JSON object if its name ends in .json; - is "
+        "standard output, and then no table is printed.",
         rich_help_panel=FILES,
     ),
 ]
@@ -51,6 +55,7 @@ def command(
     *,
     predictions: Annotated[
         str,
+        Use.READ,
         typer.Argument(
             metavar="PREDICTIONS", help="File of predictions; - is standard input.", show_default=False
         ),
@@ -58,6 +63,7 @@ def command(
     truth: Truth = None,
     history: History = None,
     output: MetricsOutput = None,
+    output_format: OutputFormat = "auto",
     reading: Reading,
     running: Running,
 ) -> None:
@@ -70,17 +76,16 @@ def command(
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
     """
     started = time.monotonic()
-    if output == Path("-"):
-        raise UsageError("-o -: metrics are written to a file", hint="--json prints them to standard output")
     from rbmcli.pipeline.evaluate import evaluate
 
-    as_json = output is not None and output.suffix.lower() == ".json"
+    as_json = output is not None and output_format == "auto" and output.lower().endswith(".json")
     settings = reading.settings()
     result = evaluate(
         predictions,
         truth=truth,
         history=history,
         output=None if as_json else output,
+        output_format=output_format,
         input_settings=settings,
         progress=open_progress(running),
     )
@@ -95,7 +100,7 @@ def command(
         outcome.write(output)
     if running.json:
         print_result(outcome)
-    else:
+    elif output != "-":
         _print_tables(result)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,12 +10,17 @@ import typer
 from rbmcli.cli.console import CommandResult, print_result, print_table
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Running
+from rbmcli.cli.streams import Use
 
 
 @with_options
 def command(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Any Parquet file.", show_default=False)],
+    file: Annotated[
+        str,
+        Use.READ,
+        typer.Argument(metavar="FILE", help="Any Parquet file; - is standard input.", show_default=False),
+    ],
     running: Running,
 ) -> None:
     """Tell what a file is, from its footer alone.

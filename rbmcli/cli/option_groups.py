@@ -18,6 +18,7 @@ import typer
 from typer.models import OptionInfo
 
 from rbmcli.cli.options import Running
+from rbmcli.cli.streams import Use, check_streams, locked_outputs
 from rbmcli.cli.threads import use_threads
 
 
@@ -38,8 +39,8 @@ class CommandError(Exception):
 def with_options(function: Callable[..., None]) -> Callable[..., None]:
     """Return a command whose parameters annotated with a group are replaced by the group's options.
 
-    The command sets the threads of its `Running` group before its body runs, and raises
-    `CommandError` where the body raises.
+    Before its body runs the command sets the threads of its `Running` group, and takes the locks of what
+    it writes. It raises `CommandError` where the body raises.
     """
     signature = inspect.signature(function, eval_str=True)
     groups: dict[str, Any] = {
@@ -50,7 +51,7 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(function)
     def command(**values: Any) -> None:
-        running = Running()
+        running, given = Running(), dict(values)
         try:
             built = {
                 name: group(**{entry.name: values.pop(entry.name) for entry in dataclasses.fields(group)})
@@ -58,7 +59,12 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             }
             running = next((group for group in built.values() if isinstance(group, Running)), running)
             use_threads(running.threads)
-            function(**values, **built)
+            read, written = _named(given, uses, Use.READ), _named(given, uses, Use.WRITTEN, Use.WRITTEN_TEXT)
+            is_text = Use.WRITTEN_TEXT in uses.values()
+            output_format = "text" if is_text else given.get("output_format", "auto")
+            check_streams(read, written, output_format, json=running.json)
+            with locked_outputs(written, running.lock_timeout):
+                function(**values, **built)
         except typer.Exit:
             raise
         except Exception as error:
@@ -70,10 +76,22 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             parameters.extend(_parameters_of(groups[name]))
         else:
             parameters.append(_as_option(name, parameter.annotation, parameter.default))
+    uses = {parameter.name: use for parameter in parameters if (use := _use_of(parameter.annotation))}
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     command.__annotations__ = {}
     command.__doc__ = _reflow(inspect.getdoc(function) or "")
     return command
+
+
+def _use_of(annotation: Any) -> Use | None:
+    """Return whether a parameter names what is read or written."""
+    return next((extra for extra in get_args(annotation) if isinstance(extra, Use)), None)
+
+
+def _named(values: dict[str, Any], uses: dict[str, Use], *wanted: Use) -> list[str]:
+    """Return what the parameters of some uses name."""
+    named = [values.get(name) for name, use in uses.items() if use in wanted]
+    return [str(name) for value in named for name in (value if isinstance(value, list) else [value]) if name]
 
 
 def _reflow(text: str) -> str:

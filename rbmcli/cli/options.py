@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.config_file import use_config
+from rbmcli.cli.streams import Use
 from rbmcli.config import InputSettings, LevelSettings
 from rbmcli.errors import UsageError
 
@@ -23,15 +24,29 @@ TRAINING = "Training"
 RUNNING = "Running"
 
 Output = Annotated[
-    Path,
-    typer.Option("-o", "--output", help="File to write, whole or not at all.", rich_help_panel=FILES),
+    str,
+    Use.WRITTEN,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="File to write, whole or not at all; - is standard output. An address such as s3://bucket/name "
+        "is an object of a remote store, where nothing locks out a second run.",
+        rich_help_panel=FILES,
+    ),
 ]
-OptionalOutput = Annotated[
-    Path | None,
-    typer.Option("-o", "--output", help="File to write, whole or not at all.", rich_help_panel=FILES),
+OutputFormat = Annotated[
+    Literal["auto", "parquet", "arrow", "csv", "jsonl"],
+    typer.Option(
+        "--format",
+        help="Format of the output: auto goes by the ending of its name, and is Parquet for any other. arrow "
+        "is Arrow's stream, jsonl JSON Lines.",
+        rich_help_panel=FILES,
+    ),
 ]
 AlsoRated = Annotated[
     str | None,
+    Use.READ,
     typer.Option(
         "--also-rated",
         metavar="PAIRS",
@@ -103,6 +118,17 @@ class Running:
             rich_help_panel=RUNNING,
         ),
     ] = None
+    lock_timeout: Annotated[
+        float,
+        typer.Option(
+            "--lock-timeout",
+            metavar="SECONDS",
+            help="How long to wait for another run that is writing the same output.",
+            envvar="RBMCLI_LOCK_TIMEOUT",
+            min=0,
+            rich_help_panel=RUNNING,
+        ),
+    ] = 0.0
     config: Annotated[
         Path | None,
         typer.Option(
@@ -157,7 +183,7 @@ class Reading:
         _reading_option("--id-type", help="Type to read user and item ids as."),
     ] = "auto"
     input_format: Annotated[
-        Literal["auto", "text", "jsonl", "parquet"],
+        Literal["auto", "text", "jsonl", "parquet", "arrow"],
         _reading_option("--input-format", help="Format of the input; auto looks at its first bytes."),
     ] = "auto"
     separator: Annotated[

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, OutputFormat, Reading, Running
+from rbmcli.cli.streams import Use
 from rbmcli.config import PredictSettings
 from rbmcli.errors import UsageError
 
 ModelFile = Annotated[
-    Path, typer.Argument(metavar="MODEL", help="Model file from train.", show_default=False)
+    str, Use.READ, typer.Argument(metavar="MODEL", help="Model file from train.", show_default=False)
 ]
 History = Annotated[
     str,
+    Use.READ,
     typer.Option(
         "--history",
         metavar="RATINGS",
@@ -42,6 +43,7 @@ class Asking:
 
     pairs: Annotated[
         str | None,
+        Use.READ,
         typer.Option(
             "--pairs",
             metavar="PAIRS",
@@ -93,6 +95,7 @@ def command(
     history: History,
     output: Output,
     *,
+    output_format: OutputFormat = "auto",
     asking: Asking,
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
@@ -119,6 +122,7 @@ def command(
         history,
         asking.pairs,
         output,
+        output_format=output_format,
         also_rated=also_rated,
         settings=settings,
         input_settings=reading.settings(),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, Reading, Running, Scale, Seed
+from rbmcli.cli.options import FILES, OutputFormat, Reading, Running, Scale, Seed
+from rbmcli.cli.streams import Use
 from rbmcli.config import PrepareSettings
 
 SPLIT = "Split"
@@ -72,22 +72,28 @@ class Splitting:
 def command(
     inputs: Annotated[
         list[str],
+        Use.READ,
         typer.Argument(
             metavar="INPUT",
-            help="CSV or another delimited text, JSON Lines, or Parquet (file or folder), plain or .gz, "
-            ".zst, .bz2; - is standard input.",
+            help="CSV or another delimited text, JSON Lines, Arrow, or Parquet (file or folder); text plain "
+            "or .gz, .zst, .bz2. - is standard input. Addresses such as s3://bucket/name are read too.",
         ),
     ],
     output: Annotated[
-        Path,
+        str,
+        Use.WRITTEN,
         typer.Option(
             "-o",
             "--output",
-            help="Folder to write to; with --split none also a file that ends in .parquet.",
+            metavar="FOLDER",
+            help="Folder to write to; with --split none also a file that ends in .parquet, .csv, .jsonl or "
+            ".arrow, or - for standard output. An address such as s3://bucket/name is in a remote store, "
+            "where nothing locks out a second run.",
             rich_help_panel=FILES,
         ),
     ],
     *,
+    output_format: OutputFormat = "auto",
     splitting: Splitting,
     reading: Reading,
     scale: Scale,
@@ -97,7 +103,7 @@ def command(
         bool,
         typer.Option(
             "--overwrite",
-            help="Write even where files stand that prepare did not write.",
+            help="Write even where files stand that prepare did not write, or made of other inputs.",
             rich_help_panel=FILES,
         ),
     ] = False,
@@ -106,7 +112,9 @@ def command(
 
     Separator, header, columns, levels and types of ids are detected; an option settles each of them.
 
-    Example: rbmcli prepare ratings.csv -o prepared --min-item-ratings 5
+        rbmcli prepare ratings.csv -o prepared --min-item-ratings 5
+
+        rbmcli prepare ratings.csv --split none -o - | rbmcli train - -o model.parquet
     """
     started = time.monotonic()
     settings = PrepareSettings(**vars(splitting), seed=seed)
@@ -122,6 +130,7 @@ def command(
         level_settings,
         progress=open_progress(running),
         overwrite=overwrite,
+        output_format=output_format,
     )
     if running.json:
         told = {

@@ -9,8 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, OutputFormat, Reading, Running
 from rbmcli.cli.predict import History, Inference, ModelFile
+from rbmcli.cli.streams import Use
 from rbmcli.config import RecommendSettings
 
 _DEFAULTS = RecommendSettings()
@@ -49,8 +50,10 @@ def command(
     history: History,
     output: Output,
     *,
+    output_format: OutputFormat = "auto",
     users: Annotated[
         str | None,
+        Use.READ,
         typer.Option(
             "--users",
             metavar="FILE",
@@ -78,6 +81,7 @@ def command(
         history,
         users,
         output,
+        output_format=output_format,
         also_rated=also_rated,
         settings=settings,
         input_settings=reading.settings(),

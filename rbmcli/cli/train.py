@@ -9,8 +9,10 @@ import typer
 
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale, Seed
+from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset, Validating
 from rbmcli.config import TrainSettings
+from rbmcli.data.outputs import told_target
 from rbmcli.errors import UsageError
 
 
@@ -18,6 +20,7 @@ from rbmcli.errors import UsageError
 def command(
     ratings: Annotated[
         str,
+        Use.READ,
         typer.Argument(
             metavar="RATINGS", help="Ratings: from prepare, or any that prepare reads.", show_default=False
         ),
@@ -75,7 +78,7 @@ def command(
         best += f", validation RMSE {result.valid_rmse:.4f}"
     if result.valid_nll is not None:
         best += f", NLL {result.valid_nll:.4f}"
-    progress.info(f"{output}: the model of {best}")
+    progress.info(f"{told_target(output)}: the model of {best}")
 
 
 def _settings(model: dict[str, Any], validating: Validating, seed: int) -> TrainSettings:

@@ -11,9 +11,11 @@ import typer
 
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, Output, Reading, Running, Scale, Seed
+from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Measuring
 from rbmcli.config import TuneSettings
 from rbmcli.config.tune import seconds_of
+from rbmcli.data.outputs import told_target
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.tune import TuneResult
@@ -46,6 +48,7 @@ class Searching:
     ] = None
     journal: Annotated[
         Path | None,
+        Use.WRITTEN_TEXT,
         typer.Option(
             "--journal",
             help="File that keeps every trial; a search that was ended goes on from it. BEST.tune.journal "
@@ -60,6 +63,7 @@ def command(
     context: typer.Context,
     ratings: Annotated[
         str,
+        Use.READ,
         typer.Argument(
             metavar="RATINGS", help="Ratings: from prepare, or any that prepare reads.", show_default=False
         ),
@@ -117,9 +121,10 @@ def command(
             CommandResult("tune", started, told, _figures(result), [output], seed, packages=("optuna",))
         )
         return
-    if not running.quiet:
+    if not running.quiet and output != "-":
         _print_table(result)
-    progress.info(f"{output}: the settings of trial {result.trial}, validation RMSE {result.valid_rmse:.4f}")
+    told = f"{told_target(output)}: the settings of trial {result.trial}"
+    progress.info(f"{told}, validation RMSE {result.valid_rmse:.4f}")
 
 
 def _given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from rbmcli.data.duplicates import resolve_duplicates
 from rbmcli.data.ids import normalise_ids
 from rbmcli.data.levels import Levels
 from rbmcli.data.readers.jsonl import read_jsonl
-from rbmcli.data.readers.parquet import raw_from_table, read_parquet_input
+from rbmcli.data.readers.parquet import raw_from_table, read_arrow_input, read_parquet_input
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.rows import check_rows
 from rbmcli.data.readers.sources import open_input
@@ -65,7 +65,8 @@ def read_ratings(
     Parameters
     ----------
     source : path, table, or sequence of these
-        Text, JSON Lines or Parquet (a file or a folder), compressed or not; '-' is standard input.
+        Text, JSON Lines, Arrow or Parquet (a file or a folder), text compressed or not; '-' is standard
+        input, and an address such as s3://bucket/name a file or folder of a remote store.
     settings : InputSettings
         Columns, types, and what to do with bad rows and duplicates.
     progress : Progress
@@ -199,6 +200,8 @@ def _read_part(
     with open_input(source, settings.input_format) as file, progress.step(f"reading {file.where}"):
         if file.input_format == "parquet":
             raw = read_parquet_input(file)
+        elif file.input_format == "arrow":
+            raw = read_arrow_input(file)
         elif file.input_format == "jsonl":
             raw = read_jsonl(file)
         else:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
-from pathlib import Path
 
+from rbmcli.data.outputs import open_output
 from rbmcli.data.readers.raw import BadRow
-from rbmcli.data.storage import atomic_output
 from rbmcli.errors import DataError
 from rbmcli.progress import Progress
 
@@ -57,7 +57,7 @@ class Rejections:
                 self._progress.warn(line)
             self._progress.warn(self._summary() + ", left out")
         if self._on_error not in {"fail", "skip"}:
-            self._write(Path(self._on_error))
+            self._write(self._on_error)
         return count
 
     def _summary(self) -> str:
@@ -65,9 +65,11 @@ class Rejections:
         more = f" ({count - len(self._shown)} more than shown)" if count > len(self._shown) else ""
         return f"{count:,} bad {'row' if count == 1 else 'rows'} in all{more}"
 
-    def _write(self, path: Path) -> None:
-        with atomic_output(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["file", "line", "reason", "row"])
-            writer.writerows([where, row.position, row.reason, row.content] for where, row in self._rows)
+    def _write(self, path: str) -> None:
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["file", "line", "reason", "row"])
+        writer.writerows([where, row.position, row.reason, row.content] for where, row in self._rows)
+        with open_output(path) as file:
+            file.write(text.getvalue().encode())
         self._progress.info(f"{path}: {len(self._rows):,} rejected rows written")

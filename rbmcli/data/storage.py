@@ -1,28 +1,29 @@
-"""Parquet on disk: written whole or not at all, read with its checksums verified.
+"""Parquet with a contract: written with checksums and the JSON metadata, read with both verified.
 
-The JSON metadata carries a hash of itself, because Parquet has checksums for pages but none for the
-footer that holds the metadata.
+The metadata carries a hash of itself and one of the content, because Parquet has checksums for pages but
+none for the footer that tells what the pages mean.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock, Timeout
 
+from rbmcli.data.contents import content_hash, storable
+from rbmcli.data.formats import write_arrow, write_csv, write_json_lines
+from rbmcli.data.outputs import Target, open_output
 from rbmcli.data.schemas import METADATA_KEY, Contract, check_contract
-from rbmcli.errors import DataError, LockedError, UsageError
+from rbmcli.errors import DataError
 
 ROW_GROUP_ROWS = 1 << 20
+_CONTENT = "content"
 
 
 def digest(*parts: bytes | memoryview) -> str:
@@ -116,137 +117,79 @@ def read_parquet(
         metadata = decode_metadata(schema, where)
         if contract is not None:
             check_contract(schema, metadata, contract, where)
-        table = file.read()
-    return table.replace_schema_metadata(None), metadata
+        table = file.read().replace_schema_metadata(None)
+    check_content(table, metadata, where)
+    return table, metadata
 
 
-def read_footer(path: Path) -> tuple[pa.Schema, dict[str, Any], pq.FileMetaData]:
+def check_content(table: pa.Table, metadata: dict[str, Any], where: str) -> None:
+    """Take the hash of the content out of the metadata of a file, and raise `DataError` if it is another."""
+    expected = metadata.pop(_CONTENT, None)
+    if expected is not None and content_hash(table) != expected:
+        raise DataError(
+            f"{where}: its rows are not those that its rbmcli metadata tell of: it is damaged, or was "
+            "changed by another tool",
+            hint="make it again; after a change that was meant, write it without the metadata key 'rbmcli'",
+        )
+
+
+def read_footer(path: Path, *, name: str | None = None) -> tuple[pa.Schema, dict[str, Any], pq.FileMetaData]:
     """Read what the footer of a Parquet file says: schema, rbmcli metadata, Parquet metadata."""
-    with _readable_parquet(path, str(path)) as file:
+    where = name or str(path)
+    with _readable_parquet(path, where) as file:
         schema = file.schema_arrow
-        return schema, decode_metadata(schema, str(path)), file.metadata
+        metadata = decode_metadata(schema, where)
+        metadata.pop(_CONTENT, None)
+        return schema, metadata, file.metadata
 
 
-def check_target(target: str | os.PathLike[str] | None, inputs: Sequence[Any] = ()) -> Path | None:
-    """Check, before any work is done for it, that an output may be written, and return its path.
-
-    Parameters
-    ----------
-    target : path or None
-        File to write; None if there is to be none.
-    inputs : sequence
-        What the work reads; those that are paths must not be written over.
-
-    Raises
-    ------
-    UsageError
-        If the target is standard output, a folder, in a folder that does not exist, or an input.
-    """
-    if target is None:
-        return None
-    path = Path(target)
-    if path == Path("-"):
-        raise UsageError("-o -: the output is written to a file", hint="give -o the name of a file")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: the folder {path.parent} does not exist", hint="create it first")
-    if path.is_dir():
-        raise UsageError(f"{path}: is a folder, expected the name of a file")
-    for source in inputs:
-        is_file = isinstance(source, str | os.PathLike) and path.exists() and Path(source).exists()
-        if is_file and path.samefile(source):
-            raise UsageError(f"{path}: is an input and would be written over", hint="give -o another name")
-    return path
-
-
-@contextmanager
-def locked(target: Path) -> Iterator[None]:
-    """Hold the lock of a file while the block runs; it lies beside the file, which need not exist.
-
-    Raises
-    ------
-    LockedError
-        If another run holds it.
-    """
-    lock = FileLock(target.parent / f".{target.name}.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise LockedError(
-            f"{target}: another run is writing this file", hint="wait for it, or choose another output"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextmanager
-def atomic_output(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target` that replaces it, whole, when the block ends well.
-
-    The temporary file is synced before the rename and the folder after it. A lock beside the target
-    keeps a second writer out.
-
-    Raises
-    ------
-    LockedError
-        If another run is writing the same target.
-    UsageError
-        If the folder of the target does not exist, or the target is a folder.
-    """
-    check_target(target)
-    folder = target.parent
-    with locked(target):
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.", suffix=".tmp")
-        os.close(handle)
-        temporary = Path(name)
-        try:
-            yield temporary
-            temporary.chmod(0o666 & ~_umask())
-            _sync(temporary)
-            temporary.replace(target)
-            _sync(folder)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _umask() -> int:
-    value = os.umask(0)
-    os.umask(value)
-    return value
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_parquet(table: pa.Table, path: Path, contract: Contract, metadata: dict[str, Any]) -> None:
-    """Write a table under a contract: atomically, with page checksums and the JSON metadata.
+def write_table(
+    table: pa.Table,
+    target: Target,
+    contract: Contract,
+    metadata: dict[str, Any],
+    file_format: str = "parquet",
+) -> None:
+    """Write a table under a contract: whole or not at all.
 
     Parameters
     ----------
     table : pyarrow.Table
         The rows; any schema metadata is dropped.
-    path : Path
-        Target; replaced if it exists.
+    target : path, '-' or address
+        Where to write; a file there is replaced.
     contract : Contract
-        What the file is; the table is checked against it.
+        What the table is; it is checked against it.
     metadata : dict
-        What goes into the JSON beside format, version and hash. Nothing in it may vary between equal
+        What goes into the JSON beside format, version and hashes. Nothing in it may vary between equal
         runs.
+    file_format : {"parquet", "arrow", "csv", "jsonl"}
+        The metadata stand in the first two only.
+
+    Raises
+    ------
+    OutputError, LockedError, UsageError
+        As `rbmcli.data.outputs.open_output`.
     """
-    encoded = encode_metadata(contract, metadata)
+    table = under_contract(table, contract, metadata, str(target))
+    with open_output(target) as file:
+        write_to(table, file, file_format)
+
+
+def under_contract(table: pa.Table, contract: Contract, metadata: dict[str, Any], where: str) -> pa.Table:
+    """Return a table with the JSON metadata of a contract, after checking that it follows the contract."""
+    table = storable(table)
+    encoded = encode_metadata(contract, {**metadata, _CONTENT: content_hash(table)})
     schema = table.schema.with_metadata({METADATA_KEY: encoded})
-    check_contract(schema, json.loads(encoded), contract, str(path))
-    with atomic_output(path) as temporary:
+    check_contract(schema, json.loads(encoded), contract, where)
+    return table.replace_schema_metadata(schema.metadata)
+
+
+def write_to(table: pa.Table, file: BinaryIO, file_format: str = "parquet") -> None:
+    """Write a table to a binary file, which need not be seekable, in one of the formats of `write_table`."""
+    if file_format == "parquet":
         pq.write_table(
-            table.replace_schema_metadata(schema.metadata),
-            temporary,
-            row_group_size=ROW_GROUP_ROWS,
-            compression="zstd",
-            write_page_checksum=True,
+            table, file, row_group_size=ROW_GROUP_ROWS, compression="zstd", write_page_checksum=True
         )
+    else:
+        {"arrow": write_arrow, "csv": write_csv, "jsonl": write_json_lines}[file_format](table, file)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,10 @@ import pyarrow.compute as pc
 from rbmcli.config import ResolvedSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
+from rbmcli.data.outputs import Target
+from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import MODEL
-from rbmcli.data.storage import digest, read_parquet, write_parquet
+from rbmcli.data.storage import digest, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import RowStates
@@ -31,14 +32,14 @@ _HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "spread", "values")
 
 
-def save_model(model: Rbm, path: str | os.PathLike[str]) -> None:
-    """Write a model to a Parquet file, whole or not at all."""
-    path = Path(path)
-    write_parquet(_as_table(model), path, MODEL, {**_describe(model), "fingerprint": fingerprint(model)})
+def save_model(model: Rbm, target: Target) -> None:
+    """Write a model to a Parquet file, whole or not at all; '-' is standard output."""
+    metadata = {**_describe(model), "fingerprint": fingerprint(model)}
+    write_table(_as_table(model), target, MODEL, metadata)
 
 
 def load_model(path: str | os.PathLike[str]) -> Rbm:
-    """Read a model from a Parquet file.
+    """Read a model from a Parquet file, of this machine or a remote store; '-' is standard input.
 
     Raises
     ------
@@ -47,19 +48,19 @@ def load_model(path: str | os.PathLike[str]) -> Rbm:
     MismatchError
         If it is no model, or one of a kind or version that this program does not know.
     """
-    path = Path(path)
-    table, metadata = read_parquet(path, MODEL)
+    with local_copy(path) as (copy, where):
+        table, metadata = read_parquet(copy, MODEL, name=where)
     if metadata.get("kind") != _KIND:
         raise MismatchError(
-            f"{path}: a model of kind '{metadata.get('kind')}', expected '{_KIND}'",
+            f"{where}: a model of kind '{metadata.get('kind')}', expected '{_KIND}'",
             hint="read it with the version of rbmcli that wrote it, or a newer one",
         )
     try:
         model = _from_table(table, metadata)
     except (LookupError, TypeError, ValueError, pa.ArrowException, UsageError) as error:
-        raise DataError(f"{path}: the model is damaged: {error}") from None
+        raise DataError(f"{where}: the model is damaged: {error}") from None
     if metadata.get("fingerprint") != fingerprint(model):
-        raise DataError(f"{path}: the model is damaged: its fingerprint does not agree")
+        raise DataError(f"{where}: the model is damaged: its fingerprint does not agree")
     return model
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +61,7 @@ class HistoryInput:
 
 def open_model(model: Model) -> Rbm:
     """Return a model, read from its file if a path is given."""
-    return model if isinstance(model, Rbm) else load_model(Path(model))
+    return model if isinstance(model, Rbm) else load_model(model)
 
 
 def with_model_ids(table: pa.Table, model: Rbm, where: str) -> pa.Table:

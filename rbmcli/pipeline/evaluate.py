@@ -6,9 +6,7 @@ history and asked the very same pairs, so that they stand beside the model fairl
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,12 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings
 from rbmcli.data.fingerprints import column_fingerprint
+from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import UNKNOWN
+from rbmcli.data.outputs import Target, check_target
 from rbmcli.data.schemas import METRICS
-from rbmcli.data.storage import write_parquet
+from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
 from rbmcli.models.baselines import History, fit_baselines
@@ -123,7 +123,8 @@ def evaluate(
     *,
     truth: Source | None = None,
     history: Source | None = None,
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
+    output_format: str = "auto",
     input_settings: InputSettings = InputSettings(),  # noqa: B008 (frozen)
     progress: Progress = SILENT,
 ) -> EvaluateResult:
@@ -137,8 +138,10 @@ def evaluate(
         Ratings to compare with, joined by user and item; goes before a rating column of the predictions.
     history : path, table or frame, optional
         Ratings to fit the baselines on, usually those that the model was trained on.
-    output : path, optional
-        Metrics file to write.
+    output : path, '-' or address, optional
+        Where to write the metrics; '-' is standard output.
+    output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
+        Format of the output; auto goes by the ending of its name.
     input_settings : InputSettings
         How the inputs are read.
     progress : Progress
@@ -155,6 +158,7 @@ def evaluate(
     MismatchError
         If the inputs do not belong together.
     """
+    check_target(output, [predictions, truth, history])
     asked = read_pairs(predictions, input_settings)
     told = None if truth is None else read_ratings(truth, input_settings, progress)
     past = None if history is None else read_ratings(history, input_settings, progress)
@@ -179,7 +183,7 @@ def evaluate(
     metadata = _compared(asked, told, past, input_settings)
     result = EvaluateResult(metrics, len(scored), scored.unmatched, excluded, metadata)
     if output is not None:
-        write_parquet(result.table, Path(output), METRICS, metadata)
+        write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
     return result
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +15,7 @@ import pyarrow as pa
 from rbmcli.config import InputSettings
 from rbmcli.data.columns import find_roles
 from rbmcli.data.levels import Levels
+from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import CONTRACTS, check_contract
 from rbmcli.data.storage import read_footer
 from rbmcli.errors import DataError, MismatchError
@@ -29,8 +29,8 @@ class FileDescription:
 
     Attributes
     ----------
-    path : Path
-        The file.
+    path : str
+        Name of the file.
     format : str or None
         Name of its contract; None for a file of another tool.
     format_version : int or None
@@ -49,7 +49,7 @@ class FileDescription:
         The rest of the rbmcli metadata: levels, settings, seed, fingerprints and figures.
     """
 
-    path: Path
+    path: str
     format: str | None
     format_version: int | None
     problem: str
@@ -62,11 +62,11 @@ class FileDescription:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the description as plain values, ready for JSON."""
-        return {**vars(self), "path": str(self.path)}
+        return dict(vars(self))
 
     def facts(self) -> list[tuple[str, str]]:
         """Return all but the columns as pairs of a name and a text, for people."""
-        facts = [("file", str(self.path)), ("what it is", self._in_words())]
+        facts = [("file", self.path), ("what it is", self._in_words())]
         if self.problem:
             facts.append(("problem", self.problem))
         facts += [
@@ -109,23 +109,24 @@ def inspect(path: str | os.PathLike[str]) -> FileDescription:
     DataError
         If it is missing, no Parquet file, or its metadata is damaged.
     """
-    path = Path(path)
-    schema, metadata, footer = read_footer(path)
+    with local_copy(path) as (copy, where):
+        schema, metadata, footer = read_footer(copy, name=where)
+        size = copy.stat().st_size
     found_format = metadata.pop("format", None)
     roles: dict[str, str] = {}
     if found_format is None:
-        roles, problem = _usable_as_ratings(schema, str(path))
+        roles, problem = _usable_as_ratings(schema, where)
     else:
-        problem = _contract_problem(schema, {**metadata, "format": found_format}, str(path))
+        problem = _contract_problem(schema, {**metadata, "format": found_format}, where)
     return FileDescription(
-        path=path,
+        path=where,
         format=found_format,
         format_version=metadata.pop("format_version", None),
         problem=problem,
         roles=roles,
         rows=footer.num_rows,
         row_groups=footer.num_row_groups,
-        size=path.stat().st_size,
+        size=size,
         columns={field.name: str(field.type) for field in schema},
         metadata=metadata,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings, PredictSettings
+from rbmcli.data.formats import format_of
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, check_same_run, read_pairs
+from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import PREDICTIONS
-from rbmcli.data.storage import check_target, write_parquet
+from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
@@ -75,8 +76,9 @@ def predict(
     model: Model,
     history: Source,
     pairs: Source | None = None,
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
     *,
+    output_format: str = "auto",
     also_rated: Source | None = None,
     settings: PredictSettings = PredictSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
@@ -92,8 +94,10 @@ def predict(
         Ratings of the users asked for, whether the model was trained on them or not.
     pairs : path or table, optional
         Pairs to predict; without them every item of the model for every user of the history.
-    output : path, optional
-        Predictions file to write.
+    output : path, '-' or address, optional
+        Where to write the predictions; '-' is standard output.
+    output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
+        Format of the output; auto goes by the ending of its name.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown.
     settings : PredictSettings
@@ -112,7 +116,7 @@ def predict(
     MismatchError
         If history or pairs do not go with the model, or nothing in them is known to it.
     """
-    path = check_target(output, [model, history, pairs, also_rated])
+    check_target(output, [model, history, pairs, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     if pairs is None:
@@ -144,10 +148,10 @@ def predict(
     progress.info(_tell_sources(counts))
     table = _with_predictions(asked.table, probability, source, model, settings)
     metadata = question_metadata("predict", model, ratings, unrated, settings)
-    if path is not None:
-        with progress.step(f"writing {path}"):
-            write_parquet(table, path, PREDICTIONS, metadata)
-    return PredictResult(table, counts, n_own, path, metadata)
+    if output is not None:
+        with progress.step(f"writing {told_target(output)}"):
+            write_table(table, output, PREDICTIONS, metadata, format_of(output_format, output))
+    return PredictResult(table, counts, n_own, local_path(output), metadata)
 
 
 def _asked(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +14,7 @@ from rbmcli.data.fingerprints import ratings_fingerprint, run_fingerprint
 from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
+from rbmcli.data.outputs import Target, told_target
 from rbmcli.data.schemas import METADATA_KEY, RATINGS
 from rbmcli.data.splits import PARTS, split_parts
 from rbmcli.data.storage import encode_metadata
@@ -44,8 +43,8 @@ class PrepareResult:
         items); kept as the `nearest_level`; `written`; and the ratings of each part.
     run : str
         Fingerprint shared by the files of the run.
-    paths : dict of str to Path
-        File of each part; empty without an output.
+    paths : dict of str to str
+        Path or address of each part; empty without an output.
     """
 
     train: pa.Table | None
@@ -55,18 +54,19 @@ class PrepareResult:
     levels: Levels
     counts: dict[str, int]
     run: str
-    paths: dict[str, Path]
+    paths: dict[str, str]
 
 
 def prepare(
     inputs: Source | Sequence[Source],
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
     settings: PrepareSettings = PrepareSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     *,
     progress: Progress = SILENT,
     overwrite: bool = False,
+    output_format: str = "auto",
 ) -> PrepareResult:
     """Read ratings, clean them, and split them into training, validation and test.
 
@@ -74,9 +74,9 @@ def prepare(
     ----------
     inputs : path, table, or sequence of these
         See `rbmcli.data.intake.read_ratings`.
-    output : path, optional
-        Folder to write the parts to, `_SUCCESS` last; with the split none also the name of one file that
-        ends in .parquet. Without it nothing is written.
+    output : path, '-' or address, optional
+        Folder to write the parts to, `_SUCCESS` last; with the split none also standard output, or one file
+        whose name ends as that of a format does. Without it nothing is written.
     settings : PrepareSettings
         Split, shares, filters.
     input_settings : InputSettings
@@ -86,7 +86,9 @@ def prepare(
     progress : Progress
         Hears what is read, left out and written.
     overwrite : bool
-        Write even where files stand that prepare did not write.
+        Write even where files stand that prepare did not write, or made of other inputs.
+    output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
+        Format of the one file of the split none; auto goes by the ending of its name.
 
     Raises
     ------
@@ -96,9 +98,8 @@ def prepare(
         If the inputs cannot be used, or nothing is left to train on.
     """
     sources: list[Any] = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
-    target = None if output is None else Path(output)
-    if target is not None:
-        check_output(target, sources, settings.split, overwrite=overwrite)
+    if output is not None:
+        check_output(output, sources, settings.split, overwrite=overwrite)
     read = read_ratings(sources, input_settings, progress)
     cleaned, scale, counts = _clean(read, settings, input_settings, level_settings)
     _tell_read(read.where, counts, progress)
@@ -110,10 +111,10 @@ def prepare(
     shared = {"command": "prepare", "settings": told, "seed": settings.seed, "run": run}
     metadata = {name: {**shared, **_metadata(name, part, levels)} for name, part in parts.items()}
     counts |= {"written": cleaned.num_rows, **{name: part.num_rows for name, part in parts.items()}}
-    paths: dict[str, Path] = {}
-    if target is not None:
-        with progress.step(f"writing {target}"):
-            paths = write_parts(target, parts, metadata, settings.split)
+    paths: dict[str, str] = {}
+    if output is not None:
+        with progress.step(f"writing {told_target(output)}"):
+            paths = write_parts(output, parts, metadata, sources, output_format)
     _tell_parts(parts, paths, progress)
     tables = {name: _with_metadata(part, metadata[name]) for name, part in parts.items()}
     return PrepareResult(
@@ -236,9 +237,9 @@ def _tell_read(where: str, counts: dict[str, int], progress: Progress) -> None:
         progress.info(f"{counts['nearest_level']:,} are on no level and count as the nearest one")
 
 
-def _tell_parts(parts: dict[str, pa.Table], paths: dict[str, Path], progress: Progress) -> None:
+def _tell_parts(parts: dict[str, pa.Table], paths: dict[str, str], progress: Progress) -> None:
     for name, part in parts.items():
-        place = f"{paths[name]}: " if name in paths else ""
+        place = f"{told_target(paths[name])}: " if name in paths else ""
         progress.info(f"{place}{part.num_rows:,} ratings ({name})")
         if not part.num_rows:
             progress.warn(

@@ -2,90 +2,123 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePath
 from typing import Any
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
 
+from rbmcli.data.folders import Folder, folder_of
+from rbmcli.data.formats import ENDINGS, format_of
+from rbmcli.data.outputs import STANDARD_OUTPUT, Target, check_target, local_path
+from rbmcli.data.remote import is_remote, plain_path
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS
-from rbmcli.data.storage import atomic_output, read_footer, write_parquet
-from rbmcli.errors import LockedError, RbmcliError, UsageError
+from rbmcli.data.storage import read_footer, under_contract, write_table, write_to
+from rbmcli.errors import RbmcliError, UsageError
 
 SUCCESS = "_SUCCESS"
 WHOLE = "ratings"
 """Name of the one part that there is without a split."""
 
 _FILE_NAMES = frozenset(f"{part}.parquet" for part in (*PARTS, WHOLE))
+_IN_MEMORY = "a table in memory"
 
 
-def is_single_file(output: Path, split: str) -> bool:
-    """Return whether an output is the name of one file rather than of a folder."""
-    return split == "none" and output.suffix == ".parquet" and not output.is_dir()
+def is_single_file(output: Target, split: str) -> bool:
+    """Return whether an output is one file, or standard output, rather than a folder."""
+    if os.fspath(output) == STANDARD_OUTPUT:
+        return True
+    path = local_path(output)
+    has_ending = PurePath(os.fspath(output).partition("?")[0]).suffix.lower() in ENDINGS
+    return split == "none" and has_ending and not (path is not None and path.is_dir())
 
 
-def check_output(output: Path, inputs: Sequence[Any], split: str, *, overwrite: bool) -> None:
+def check_output(output: Target, inputs: Sequence[Any], split: str, *, overwrite: bool) -> None:
     """Check, before anything is read, that an output may be written.
+
+    What prepare has made of the same inputs is replaced without asking, and so is what a run has left that
+    did not come to its end.
 
     Parameters
     ----------
-    output : Path
+    output : path, '-' or address
         Folder, or file of the split none.
     inputs : sequence
         The inputs; those that are paths must not be written over.
     split : str
         The split.
     overwrite : bool
-        Whether what prepare did not write may stand in the folder or be replaced.
+        Whether anything else may be replaced too.
 
     Raises
     ------
     UsageError
         If it may not.
     """
-    if str(output) == "-":
-        raise UsageError("-o -: prepare writes files, expected a folder", hint="give -o the name of a folder")
     if is_single_file(output, split):
-        targets = [output]
-        if not output.parent.is_dir():
-            raise UsageError(f"{output}: the folder {output.parent} does not exist", hint="create it first")
-    else:
-        if output.exists() and not output.is_dir():
-            raise UsageError(f"{output}: is a file, expected a folder", hint="give -o another name")
-        targets = [output / name for name in sorted(_FILE_NAMES)]
+        if split != "none":
+            raise UsageError(
+                "-o -: a split is several files, expected a folder",
+                hint="give -o the name of a folder, or --split none for one stream of ratings",
+            )
+        check_target(output, inputs)
+        path = local_path(output)
+        if path is not None and path.exists() and not overwrite and not _is_prepared(path):
+            raise _refused(output, f"holds {path.name}, which no run of prepare wrote")
+        return
+    path = local_path(output)
+    if path is not None and path.exists() and not path.is_dir():
+        raise UsageError(f"{output}: is a file, expected a folder", hint="give -o another name")
     for source in inputs:
-        if isinstance(source, str | os.PathLike) and _touches(Path(source), output, targets):
+        if isinstance(source, str | os.PathLike) and _touches(source, output):
             raise UsageError(
                 f"{source}: is an input, and {output} would be written over or into it",
                 hint="give -o another name",
             )
-    if overwrite:
-        return
-    foreign = [path.name for path in _foreign(output, targets)]
-    if foreign:
-        raise UsageError(
-            f"{output}: holds {foreign[0]}, which no run of prepare wrote",
-            hint="give -o another name, or --overwrite to write there all the same",
-        )
+    if not overwrite:
+        _check_replaceable(folder_of(output), output, inputs)
 
 
-def _touches(source: Path, output: Path, targets: Sequence[Path]) -> bool:
+def _check_replaceable(folder: Folder, output: Target, inputs: Sequence[Any]) -> None:
+    names = folder.names()
+    for name in names:
+        if name not in {*_FILE_NAMES, SUCCESS}:
+            raise _refused(output, f"holds {name}, which no run of prepare wrote")
+    for name in names:
+        if name in _FILE_NAMES:
+            with folder.opened(name) as path:
+                if not _is_prepared(path):
+                    raise _refused(output, f"holds {name}, which no run of prepare wrote")
+    if SUCCESS in names:
+        with folder.opened(SUCCESS) as path:
+            made_of = _inputs_in(path)
+        if made_of != input_names(inputs, output):
+            raise _refused(
+                output, f"holds what prepare made of other inputs: {', '.join(made_of) or 'unknown'}"
+            )
+
+
+def _refused(output: Target, why: str) -> UsageError:
+    return UsageError(
+        f"{output}: {why}", hint="give -o another name, or --overwrite to write there all the same"
+    )
+
+
+def _touches(source: str | os.PathLike[str], output: Target) -> bool:
+    """Return whether an input is one of the files to be written, or a folder that the output is in."""
+    if is_remote(source) or is_remote(output):
+        places = [os.fspath(output), *(folder_of(output).target(name) for name in _FILE_NAMES)]
+        return os.fspath(source).rstrip("/") in places
+    path, folder = plain_path(source), plain_path(output)
     # What is written into a folder of inputs would be an input of the next run.
-    if source.is_dir():
-        return output.resolve().is_relative_to(source.resolve())
-    return source.exists() and any(target.exists() and source.samefile(target) for target in targets)
-
-
-def _foreign(output: Path, targets: Sequence[Path]) -> list[Path]:
-    if output.is_dir():
-        visible = sorted(path for path in output.iterdir() if not path.name.startswith("."))
-        others = [path for path in visible if path.name not in {*_FILE_NAMES, SUCCESS}]
-        if others:
-            return others
-    return [path for path in targets if path.exists() and not _is_prepared(path)]
+    if path.is_dir():
+        return folder.resolve().is_relative_to(path.resolve())
+    targets = [folder / name for name in _FILE_NAMES]
+    return path.exists() and any(target.exists() and path.samefile(target) for target in targets)
 
 
 def _is_prepared(path: Path) -> bool:
@@ -96,56 +129,76 @@ def _is_prepared(path: Path) -> bool:
     return metadata.get("format") == RATINGS.format
 
 
+def input_names(inputs: Sequence[Any], output: Target) -> list[str]:
+    """Return names of inputs that hold wherever the folder above inputs and output is moved to."""
+    folder = local_path(output)
+    return [
+        _IN_MEMORY
+        if not isinstance(source, str | os.PathLike)
+        else os.fspath(source)
+        if source == "-" or is_remote(source) or folder is None
+        else os.path.relpath(plain_path(source).absolute(), folder.absolute())
+        for source in inputs
+    ]
+
+
+def _inputs_in(path: Path) -> list[str]:
+    try:
+        return [str(name) for name in json.loads(path.read_bytes())["inputs"]]
+    except (OSError, ValueError, LookupError, TypeError):
+        return []
+
+
 def write_parts(
-    output: Path, parts: Mapping[str, pa.Table], metadata: Mapping[str, dict[str, Any]], split: str
-) -> dict[str, Path]:
-    """Write the parts of a run; a folder loses `_SUCCESS` first and gets it back last.
+    output: Target,
+    parts: Mapping[str, pa.Table],
+    metadata: Mapping[str, dict[str, Any]],
+    inputs: Sequence[Any],
+    output_format: str,
+) -> dict[str, str]:
+    """Write the parts of a run; a folder loses `_SUCCESS` when all are complete, and gets it back last.
 
     Parameters
     ----------
-    output : Path
+    output : path, '-' or address
         Folder, or file of the split none.
     parts, metadata : mapping
         Table and metadata of each part.
-    split : str
-        The split.
+    inputs : sequence
+        What the parts were made of.
+    output_format : str
+        Format of the split none.
 
     Returns
     -------
-    dict of str to Path
-        The file of each part.
+    dict of str to str
+        Path or address of each part.
 
     Raises
     ------
     LockedError
-        If another run is writing to the folder.
-    UsageError
-        If the folder cannot be made.
+        If another run is writing there.
+    OutputError, UsageError
+        If it cannot be written.
     """
-    if is_single_file(output, split):
-        write_parquet(parts[WHOLE], output, RATINGS, metadata[WHOLE])
-        return {WHOLE: output}
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with FileLock(output / ".prepare.lock", timeout=0):
-            return _write_folder(output, parts, metadata)
-    except Timeout:
-        raise LockedError(
-            f"{output}: another run is writing to this folder", hint="wait for it, or choose another output"
-        ) from None
-    except (FileExistsError, NotADirectoryError, PermissionError) as error:
-        raise UsageError(f"{output}: the folder cannot be written: {error.strerror}") from None
+    if is_single_file(output, metadata[next(iter(parts))]["settings"]["split"]):
+        write_table(parts[WHOLE], output, RATINGS, metadata[WHOLE], format_of(output_format, output))
+        return {WHOLE: os.fspath(output)}
+    folder = folder_of(output)
+    files = {f"{name}.parquet": part for name, part in parts.items()}
+    described = {
+        file: under_contract(part, RATINGS, metadata[file.removesuffix(".parquet")], folder.target(file))
+        for file, part in files.items()
+    }
+    success = {"inputs": input_names(inputs, output), "run": metadata[next(iter(parts))]["run"]}
+    text = json.dumps(success, ensure_ascii=False) + "\n"
+    folder.replace(
+        {file: partial(write_to, table) for file, table in described.items()},
+        (SUCCESS, lambda file: _write_text(file, text)),
+        _FILE_NAMES - set(files),
+    )
+    return {name: folder.target(f"{name}.parquet") for name in parts}
 
 
-def _write_folder(
-    output: Path, parts: Mapping[str, pa.Table], metadata: Mapping[str, dict[str, Any]]
-) -> dict[str, Path]:
-    (output / SUCCESS).unlink(missing_ok=True)
-    paths = {name: output / f"{name}.parquet" for name in parts}
-    for stale in _FILE_NAMES - {path.name for path in paths.values()}:
-        (output / stale).unlink(missing_ok=True)
-    for name, path in paths.items():
-        write_parquet(parts[name], path, RATINGS, metadata[name])
-    with atomic_output(output / SUCCESS):
-        pass
-    return paths
+def _write_text(file: Any, text: str) -> None:
+    file.write(text.encode())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +10,12 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings, RecommendSettings
+from rbmcli.data.formats import format_of
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, read_users
+from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import RECOMMENDATIONS
-from rbmcli.data.storage import check_target, write_parquet
+from rbmcli.data.storage import write_table
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
@@ -67,8 +68,9 @@ def recommend(
     model: Model,
     history: Source,
     users: Source | None = None,
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
     *,
+    output_format: str = "auto",
     also_rated: Source | None = None,
     settings: RecommendSettings = RecommendSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
@@ -84,8 +86,10 @@ def recommend(
         Ratings of the users; what a user has rated there is not recommended.
     users : path or table, optional
         Users to recommend to, one a row in a column of users; without it all of the history.
-    output : path, optional
-        Recommendations file to write.
+    output : path, '-' or address, optional
+        Where to write the recommendations; '-' is standard output.
+    output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
+        Format of the output; auto goes by the ending of its name.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown.
     settings : RecommendSettings
@@ -104,7 +108,7 @@ def recommend(
     MismatchError
         If they do not go with the model, or the model knows none of the items.
     """
-    path = check_target(output, [model, history, users, also_rated])
+    check_target(output, [model, history, users, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = ratings.table.column("user")
@@ -133,11 +137,11 @@ def recommend(
         }
     )
     metadata = question_metadata("recommend", model, ratings, unrated, settings)
-    if path is not None:
-        with progress.step(f"writing {path}"):
-            write_parquet(table, path, RECOMMENDATIONS, metadata)
+    if output is not None:
+        with progress.step(f"writing {told_target(output)}"):
+            write_table(table, output, RECOMMENDATIONS, metadata, format_of(output_format, output))
     progress.info(f"{table.num_rows:,} recommendations to {len(index):,} users")
-    return RecommendResult(table, len(index), path, metadata)
+    return RecommendResult(table, len(index), local_path(output), metadata)
 
 
 def _ranked(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rbmcli.data.storage import locked
+from rbmcli.data.locks import locked
 from rbmcli.errors import DataError, MismatchError
 
 if TYPE_CHECKING:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from rbmcli.data.storage import atomic_output
+from rbmcli.data.outputs import Target, open_output
 
 
 def write_settings(
-    path: Path, command: str, parts: Sequence[tuple[str, Mapping[str, Any]]], head: Sequence[str] = ()
+    path: Target, command: str, parts: Sequence[tuple[str, Mapping[str, Any]]], head: Sequence[str] = ()
 ) -> None:
     """Write the settings of one command, whole or not at all.
 
     Parameters
     ----------
-    path : Path
-        Target; replaced if it exists.
+    path : path, '-' or address
+        Target; a file there is replaced.
     command : str
         Name of the command, and of the table.
     parts : sequence of tuples
@@ -30,8 +29,8 @@ def write_settings(
     for place, (comment, settings) in enumerate(parts):
         lines += [*([""] if place else []), f"# {comment}"]
         lines += [f"{name} = {_literal(value)}" for name, value in settings.items()]
-    with atomic_output(path) as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with open_output(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
 
 
 def _literal(value: Any) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +16,8 @@ from rbmcli.data.ids import align_ids
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
+from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.splits import split_random
-from rbmcli.data.storage import check_target
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
@@ -55,7 +54,7 @@ class TrainResult:
 
 def train(
     ratings: Source,
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
     *,
     valid: Source | None = None,
     also_rated: Source | None = None,
@@ -70,8 +69,8 @@ def train(
     ----------
     ratings : path or table
         Ratings to train on; see `rbmcli.data.intake.read_ratings`.
-    output : path, optional
-        Model file to write.
+    output : path, '-' or address, optional
+        Where to write the model; '-' is standard output.
     valid : path or table, optional
         Ratings to choose the best epoch by. Without them a share of `ratings` is held out, or
         nothing with ``settings.validation == "none"``.
@@ -101,11 +100,11 @@ def train(
     DivergenceError
         If training leaves the finite numbers; then no model is written.
     """
-    path = check_target(output, [ratings, valid, also_rated])
+    check_target(output, [ratings, valid, also_rated])
     given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
     model = train_rbm(given.ratings, given.held_out, given.levels, given.settings, progress)
     model.record["data_fingerprint"] = given.fingerprint
-    return _result(model, path, progress)
+    return _result(model, output, progress)
 
 
 @dataclass(frozen=True)
@@ -293,10 +292,10 @@ def _check_amounts(held_out: np.ndarray, settings: TrainSettings, where: str) ->
         )
 
 
-def _result(model: Rbm, path: Path | None, progress: Progress) -> TrainResult:
-    if path is not None:
-        with progress.step(f"writing {path}"):
-            save_model(model, path)
+def _result(model: Rbm, output: Target | None, progress: Progress) -> TrainResult:
+    if output is not None:
+        with progress.step(f"writing {told_target(output)}"):
+            save_model(model, output)
     best = model.record["best_epoch"]
     figures = model.record["epochs"][best - 1] if best else {}
-    return TrainResult(model, path, best, figures.get("valid_rmse"), figures.get("valid_nll"))
+    return TrainResult(model, local_path(output), best, figures.get("valid_rmse"), figures.get("valid_nll"))

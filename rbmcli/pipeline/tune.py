@@ -18,7 +18,8 @@ import pyarrow as pa
 from rbmcli.config import InputSettings, LevelSettings, ResolvedSettings, TrainSettings, TuneSettings
 from rbmcli.data.fingerprints import run_fingerprint
 from rbmcli.data.intake import Source
-from rbmcli.data.storage import check_target, digest
+from rbmcli.data.outputs import Target, check_target, local_path
+from rbmcli.data.storage import digest
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
@@ -70,7 +71,7 @@ class TuneResult:
 
 def tune(
     ratings: Source,
-    output: str | os.PathLike[str] | None = None,
+    output: Target | None = None,
     *,
     journal: str | os.PathLike[str] | None = None,
     valid: Source | None = None,
@@ -90,8 +91,8 @@ def tune(
     ----------
     ratings : path or table
         Ratings to train on.
-    output : path, optional
-        TOML file to write.
+    output : path, '-' or address, optional
+        Where to write the TOML; '-' is standard output.
     journal : path, optional
         Journal of the search; beside `output` without it. One that is there already is gone on with.
     valid : path or table, optional
@@ -129,7 +130,7 @@ def tune(
     _check_optuna()
     deadline = time.monotonic() + settings.budget if settings.budget is not None else np.inf
     given = _train_settings(fixed or {}, settings)
-    path, journal_path = _targets(output, journal, [ratings, valid, also_rated])
+    journal_path = _checked_journal(output, journal, [ratings, valid, also_rated])
     read = read_training(ratings, valid, also_rated, given, input_settings, level_settings, progress)
     shape = shape_of(read.ratings, read.held_out, read.levels)
     space = search_space(read.settings, list(fixed or {}), shape)
@@ -140,9 +141,9 @@ def tune(
         search = Search(study, space, read, settings, deadline, progress)
         with _telling_how_to_go_on(search, journal_path, progress):
             search.run()
-        result = _result(search, space, path, journal_path)
-        if path is not None:
-            _write(result, path, level_settings)
+        result = _result(search, space, local_path(output), journal_path)
+        if output is not None:
+            _write(result, output, level_settings)
     return result
 
 
@@ -177,17 +178,20 @@ def _train_settings(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSe
     return TrainSettings(**{**fixed, "preset": "accurate", "seed": settings.seed})
 
 
-def _targets(
-    output: str | os.PathLike[str] | None, journal: str | os.PathLike[str] | None, inputs: list[Any]
-) -> tuple[Path | None, Path | None]:
-    """Return the file of the settings and the journal, checked."""
-    path = check_target(output, inputs)
+def _checked_journal(
+    output: Target | None, journal: str | os.PathLike[str] | None, inputs: list[Any]
+) -> Path | None:
+    """Check output and journal, and return the path of the journal."""
+    check_target(output, inputs)
+    path = local_path(output)
     if journal is None and path is not None:
         journal = path.with_name(f"{path.stem}.tune.journal")
-    journal_path = check_target(journal, inputs)
-    if path is not None and journal_path is not None and path.absolute() == journal_path.absolute():
+    if journal is None:
+        return None
+    check_target(journal, inputs)
+    if path is not None and path.absolute() == Path(journal).absolute():
         raise UsageError(f"{path}: is the output and the journal too", hint="give --journal another name")
-    return path, journal_path
+    return Path(journal)
 
 
 def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,7 +261,7 @@ def _known(outcome: TrialOutcome) -> float:
     return outcome.valid_rmse
 
 
-def _write(result: TuneResult, path: Path, scale: LevelSettings) -> None:
+def _write(result: TuneResult, output: Target, scale: LevelSettings) -> None:
     nll = "" if result.valid_nll is None else f" and NLL {result.valid_nll:.4f}"
     defaults = "" if result.default_rmse is None else f"; of the defaults {result.default_rmse:.4f}"
     head = [
@@ -281,4 +285,4 @@ def _write(result: TuneResult, path: Path, scale: LevelSettings) -> None:
         others["levels"] = ",".join(repr(level).removesuffix(".0") for level in scale.levels)
     if scale.bins:
         others["bins"] = scale.bins
-    write_settings(path, "train", [part for part in parts if part[1]], head)
+    write_settings(output, "train", [part for part in parts if part[1]], head)

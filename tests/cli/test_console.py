@@ -42,7 +42,9 @@ def test_a_result_is_one_json_object_with_all_that_was_promised(
     written = tmp_path / "out.parquet"
     written.write_bytes(b"12345")
 
-    print_result(CommandResult("train", time.monotonic(), {"epochs": 3}, {"rmse": 0.9}, [written], seed=7))
+    print_result(
+        CommandResult("train", time.monotonic(), {"epochs": 3}, {"rmse": 0.9}, [str(written)], seed=7)
+    )
 
     result = json.loads(capsys.readouterr().out)
     assert result.pop("seconds") >= 0
@@ -59,7 +61,7 @@ def test_a_result_is_one_json_object_with_all_that_was_promised(
 
 def test_a_result_in_a_file_is_equal_for_equal_runs(tmp_path: Path) -> None:
     for name, started in (("a.json", 1.0), ("b.json", 2.0)):
-        CommandResult("evaluate", started, {}, {"rmse": 0.9}).write(tmp_path / name)
+        CommandResult("evaluate", started, {}, {"rmse": 0.9}).write(str(tmp_path / name))
 
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     assert json.loads((tmp_path / "a.json").read_text())["figures"] == {"rmse": 0.9}

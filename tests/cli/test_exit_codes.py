@@ -133,7 +133,7 @@ def test_an_error_is_a_json_object_where_the_log_is(
         (["inspect"], "Missing argument"),
         (["evaluate", "x", "--duplicates", "maybe"], "Invalid value for '--duplicates'"),
         (["inspect", "x", "-q", "-v"], "--quiet and --verbose exclude each other"),
-        (["evaluate", "x", "-o", "-"], "-o -: metrics are written to a file"),
+        (["evaluate", "x", "-o", "-", "--json"], "--json prints the result to standard output"),
     ],
 )
 def test_a_usage_error_ends_with_2_and_names_the_help(
@@ -202,4 +202,6 @@ def test_the_real_command_ends_with_the_code_of_its_error(run_command: RunComman
     ended = run_command("inspect", "missing.parquet")
 
     assert ended.returncode == 3
-    assert ended.stderr == "rbmcli: error: missing.parquet: no such file\n"
+    assert ended.stderr == (
+        "rbmcli: error: missing.parquet: no such file\nrbmcli: hint: check the path of the input\n"
+    )

@@ -118,7 +118,7 @@ def test_the_own_rating_can_be_kept() -> None:
         (["--pairs", "pairs.csv", "--history", "other_scale.csv"], 4, "is on no level"),
         (["--pairs", "pairs.csv", "--history", "twice.csv"], 3, "more than once"),
         (["--pairs", "pairs.csv", "-o", "none/p.parquet"], 2, "does not exist"),
-        (["--pairs", "pairs.csv", "-o", "-"], 2, "-o -"),
+        (["--pairs", "pairs.csv", "-o", "-", "--json"], 2, "--json prints the result"),
         (["--pairs", "pairs.csv", "-o", "h.parquet"], 2, "is an input"),
         (["--pairs", "pairs.csv", "--inference", "none"], 2, "--inference"),
     ],

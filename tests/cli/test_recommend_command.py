@@ -76,7 +76,7 @@ def test_json_tells_users_and_recommendations(capsys: pytest.CaptureFixture[str]
         (["--users", "missing.txt"], 3, "missing.txt: no such file"),
         (["--history", "strange.csv"], 4, "not one of the items rated there is known"),
         (["--history", "other_scale.csv"], 4, "is on no level"),
-        (["-o", "-"], 2, "-o -"),
+        (["-o", "-", "--json"], 2, "--json prints the result"),
         (["-o", "user.parquet"], 2, "is an input"),
     ],
 )

@@ -14,7 +14,7 @@ import pytest
 from rbmcli.config import InputSettings
 from rbmcli.data.intake import read_pairs, read_ratings
 from rbmcli.data.schemas import RATINGS
-from rbmcli.data.storage import write_parquet
+from rbmcli.data.storage import write_table
 from rbmcli.errors import DataError, MismatchError
 
 
@@ -114,7 +114,7 @@ def test_a_folder_without_files_is_refused(tmp_path: Path) -> None:
 def test_a_folder_with_a_damaged_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
 
-    with pytest.raises(DataError, match="cannot be read"):
+    with pytest.raises(DataError, match=r"a\.parquet: not a readable Parquet file"):
         read_ratings(tmp_path)
 
 
@@ -162,7 +162,7 @@ def test_the_index_of_pandas_is_no_column(tmp_path: Path) -> None:
 def test_the_metadata_of_a_ratings_file_comes_with_it(tmp_path: Path) -> None:
     path = tmp_path / "r.parquet"
     ratings = table(user=pa.array([1, 2], pa.int64()), rating=pa.array([3, 4], pa.float32()))
-    write_parquet(ratings, path, RATINGS, {"levels": [1.0, 2.0], "run": "abc"})
+    write_table(ratings, path, RATINGS, {"levels": [1.0, 2.0], "run": "abc"})
 
     assert read_ratings(path).metadata["levels"] == [1.0, 2.0]
     assert read_pairs(path).metadata["run"] == "abc"
@@ -172,7 +172,7 @@ def test_a_ratings_file_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "r.parquet"
     ratings = table(user=pa.array([1, 2], pa.int64()), rating=pa.array([3, 4], pa.float32()))
     newer = type(RATINGS)(RATINGS.format, RATINGS.version + 1, RATINGS.columns)
-    write_parquet(ratings, path, newer, {})
+    write_table(ratings, path, newer, {})
 
     with pytest.raises(MismatchError, match="format version 2"):
         read_ratings(path)

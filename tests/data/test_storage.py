@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,8 +20,8 @@ from rbmcli.data.schemas import (
     RECOMMENDATIONS,
     Contract,
 )
-from rbmcli.data.storage import atomic_output, read_footer, read_parquet, write_parquet
-from rbmcli.errors import DataError, LockedError, MismatchError, RbmcliError, UsageError
+from rbmcli.data.storage import read_footer, read_parquet, write_table
+from rbmcli.errors import DataError, MismatchError, RbmcliError
 
 TYPES = {
     "int64": (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
@@ -62,7 +60,7 @@ def test_what_is_written_under_a_contract_is_read_back(
     metadata = data.draw(st.dictionaries(st.sampled_from(["levels", "settings", "run"]), JSON_VALUES))
     path = tmp_path / "file.parquet"
 
-    write_parquet(table, path, contract, metadata)
+    write_table(table, path, contract, metadata)
     found, found_metadata = read_parquet(path, contract)
 
     assert found.equals(table)
@@ -71,14 +69,14 @@ def test_what_is_written_under_a_contract_is_read_back(
 
 def test_equal_contents_give_equal_bytes(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        write_parquet(RATING, tmp_path / name, RATINGS, {"seed": 1})
+        write_table(RATING, tmp_path / name, RATINGS, {"seed": 1})
 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_any_flipped_bit_is_found_or_harmless(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
-    write_parquet(RATING, path, RATINGS, {"levels": [1.0, 2.0]})
+    write_table(RATING, path, RATINGS, {"levels": [1.0, 2.0]})
     whole = path.read_bytes()
     expected = read_parquet(path, RATINGS)
 
@@ -98,7 +96,7 @@ def test_a_file_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
 
     with pytest.raises(MismatchError, match="column 'rating' is double, expected float"):
-        write_parquet(RATING.set_column(2, "rating", pa.array([3.0])), path, RATINGS, {})
+        write_table(RATING.set_column(2, "rating", pa.array([3.0])), path, RATINGS, {})
 
     assert not path.exists()
 
@@ -121,7 +119,7 @@ def test_a_file_without_sound_metadata_is_refused(tmp_path: Path, metadata: byte
 
 def test_the_footer_alone_tells_schema_and_metadata(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
-    write_parquet(RATING, path, RATINGS, {"seed": 1})
+    write_table(RATING, path, RATINGS, {"seed": 1})
 
     schema, metadata, parquet = read_footer(path)
 
@@ -137,42 +135,3 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path, make: Any) -> None:
 
     with pytest.raises(DataError, match=r"no such file|is a folder"):
         read_parquet(path)
-
-
-def test_an_output_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "out.txt"
-    target.write_text("old")
-
-    with pytest.raises(RuntimeError), atomic_output(target) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
-
-    assert target.read_text() == "old"
-    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
-
-
-def test_an_output_has_the_mode_that_the_umask_gives(tmp_path: Path) -> None:
-    target = tmp_path / "out.txt"
-    previous = os.umask(0o027)
-    try:
-        with atomic_output(target) as temporary:
-            temporary.write_text("new")
-    finally:
-        os.umask(previous)
-
-    assert target.stat().st_mode & 0o777 == 0o640
-
-
-def test_a_second_writer_is_kept_out(tmp_path: Path) -> None:
-    target = tmp_path / "out.txt"
-
-    with FileLock(tmp_path / ".out.txt.lock"), pytest.raises(LockedError), atomic_output(target):
-        pass
-
-    assert not target.exists()
-
-
-@pytest.mark.parametrize("target", ["nowhere/out.txt", "."])
-def test_a_target_that_can_be_no_file_is_refused(tmp_path: Path, target: str) -> None:
-    with pytest.raises(UsageError), atomic_output(tmp_path / target):
-        pass

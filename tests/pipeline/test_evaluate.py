@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from rbmcli.config import InputSettings
 from rbmcli.data.schemas import METADATA_KEY, METRICS, PREDICTIONS, RATINGS
-from rbmcli.data.storage import encode_metadata, read_parquet, write_parquet
+from rbmcli.data.storage import encode_metadata, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.evaluate import EvaluateResult, evaluate
 from rbmcli.progress import Progress
@@ -226,7 +226,7 @@ def test_no_predictions_at_all_are_refused() -> None:
 
 def test_a_file_of_another_format_is_a_mismatch(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
-    write_parquet(predictions(), path, RATINGS, {})
+    write_table(predictions(), path, RATINGS, {})
 
     with pytest.raises(MismatchError, match="expected a file of format 'predictions', found 'ratings'"):
         evaluate(path)
@@ -237,7 +237,7 @@ def test_files_of_two_runs_of_prepare_are_a_mismatch(tmp_path: Path) -> None:
         table = truth().cast(
             pa.schema([("user", pa.int64()), ("item", pa.string()), ("rating", pa.float32())])
         )
-        write_parquet(table, tmp_path / run, RATINGS, {"run": run})
+        write_table(table, tmp_path / run, RATINGS, {"run": run})
 
     with pytest.raises(MismatchError, match="different runs of prepare"):
         evaluate(predictions(), truth=tmp_path / "one", history=tmp_path / "two")

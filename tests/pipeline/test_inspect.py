@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rbmcli.data.schemas import METRICS, RATINGS
-from rbmcli.data.storage import write_parquet
+from rbmcli.data.storage import write_table
 from rbmcli.errors import DataError
 from rbmcli.pipeline.inspect import inspect
 
@@ -32,7 +32,7 @@ def write_foreign(path: Path, columns: dict[str, list[object]]) -> Path:
 def test_a_file_of_ours_is_named_with_its_metadata(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
     metadata = {"levels": [1.0, 2.0, 5.0], "edges": None, "seed": 7, "settings": {"split": "none"}}
-    write_parquet(ratings(), path, RATINGS, metadata)
+    write_table(ratings(), path, RATINGS, metadata)
 
     found = inspect(path)
 
@@ -50,7 +50,7 @@ def test_a_file_of_ours_is_named_with_its_metadata(tmp_path: Path) -> None:
 def test_figures_of_epochs_are_told_as_the_best_and_the_last(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
     epochs = [{"epoch": 1, "loss": 1.5}, {"epoch": 2, "loss": 1.25}]
-    write_parquet(ratings(), path, RATINGS, {"epochs": epochs, "best_epoch": 1})
+    write_table(ratings(), path, RATINGS, {"epochs": epochs, "best_epoch": 1})
 
     facts = dict(inspect(path).facts())
 
@@ -60,7 +60,7 @@ def test_figures_of_epochs_are_told_as_the_best_and_the_last(tmp_path: Path) -> 
 
 def test_damaged_pages_make_no_difference_because_they_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
-    write_parquet(ratings(), path, RATINGS, {})
+    write_table(ratings(), path, RATINGS, {})
     content = bytearray(path.read_bytes())
     content[4:40] = bytes(36)
     path.write_bytes(content)
@@ -99,7 +99,7 @@ def test_a_foreign_file_that_is_no_ratings_says_why(
 
 def test_a_file_that_breaks_its_contract_says_so(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
-    write_parquet(ratings(), path, RATINGS, {})
+    write_table(ratings(), path, RATINGS, {})
     schema = pq.read_schema(path)
     pq.write_table(ratings().drop_columns("rating").replace_schema_metadata(schema.metadata), path)
 
@@ -109,7 +109,7 @@ def test_a_file_that_breaks_its_contract_says_so(tmp_path: Path) -> None:
 def test_a_file_of_another_version_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "metrics.parquet"
     newer = type(METRICS)("metrics", 99, {})
-    write_parquet(ratings(), path, newer, {})
+    write_table(ratings(), path, newer, {})
 
     assert "format version 99" in inspect(path).problem
 

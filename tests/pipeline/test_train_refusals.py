@@ -87,7 +87,7 @@ def test_more_functions_of_the_level_than_levels_differ_by_are_refused(by: str, 
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("none/m.parquet", "does not exist"), (".", "is a folder"), ("r.parquet", "is an input"), ("-", "-o -")],
+    [("none/m.parquet", "does not exist"), (".", "is a folder"), ("r.parquet", "is an input")],
 )
 def test_an_output_that_cannot_be_is_told_before_any_work(
     name: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from rbmcli.data.storage import locked
 from rbmcli.errors import DataError, LockedError, MismatchError, RbmcliError
 from rbmcli.pipeline import search
 from rbmcli.progress import EpochReport, Progress
+from tests.lock_holder import held_by_another
 from tests.pipeline.searches import Script, set_clock, tuned
 from tests.recorder import Recorder
 from tests.small_ratings import pairs_of, ratings, shuffled, table_of, with_rating
@@ -272,7 +272,7 @@ def test_a_line_that_is_damaged_in_the_middle_is_told_with_its_number() -> None:
 
 def test_two_searches_do_not_write_one_journal() -> None:
     with (
-        locked(Path("best.tune.journal")),
+        held_by_another(Path("best.tune.journal")),
         pytest.raises(LockedError, match=r"best\.tune\.journal: another run"),
     ):
         tuned("best.toml", 1)

@@ -1,18 +1,21 @@
-"""Reading Parquet: one file, or a folder of files, hive-partitioned or not; checksums are verified."""
+"""Reading Parquet and Arrow: one file, or a folder of Parquet files, hive-partitioned or not; verified."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
 from rbmcli.data.ids import round_trips
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile
-from rbmcli.data.storage import read_parquet
+from rbmcli.data.storage import check_content, decode_metadata, read_parquet
 from rbmcli.errors import DataError
+
+_ARROW_FILE = b"ARROW1"
 
 
 def read_parquet_input(source: InputFile) -> RawTable:
@@ -24,8 +27,7 @@ def read_parquet_input(source: InputFile) -> RawTable:
         If a file is damaged or none is there.
     """
     if source.path.is_dir():
-        with source.errors_named():
-            return raw_from_table(_read_folder(source.path), source.where)
+        return raw_from_table(_read_folder(source.path, source.where), source.where)
     table, metadata = read_parquet(source.path, name=source.where)
     return raw_from_table(table, source.where, metadata)
 
@@ -41,32 +43,58 @@ def _as_json(row: dict[str, Any]) -> str:
     return json.dumps(row, default=str, ensure_ascii=False)
 
 
-def _read_folder(folder: Path) -> pa.Table:
-    # Imported here: it costs a second and single files do without.
-    import pyarrow.dataset as ds
+def read_arrow_input(source: InputFile) -> RawTable:
+    """Read Arrow's IPC format, a stream or a file.
 
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
-    if not files:
-        raise DataError(
-            f"{folder}: holds no Parquet file", hint="name the file or folder that holds the rows"
-        )
-    keys = [part.split("=", 1)[0] for part in files[0].relative_to(folder).parts[:-1] if "=" in part]
-    # As text, because '007' read as a number would be another id.
-    partitioning = ds.partitioning(pa.schema([(key, pa.string()) for key in keys]), flavor="hive")
-    scan = ds.ParquetFragmentScanOptions(page_checksum_verification=True)
-    factory = ds.FileSystemDatasetFactory(
-        pa.fs.LocalFileSystem(),
-        [str(path) for path in files],
-        ds.ParquetFileFormat(default_fragment_scan_options=scan),
-        ds.FileSystemFactoryOptions(partition_base_dir=str(folder), partitioning=partitioning),
-    )
-    table = factory.finish(factory.inspect(promote_options="permissive")).to_table()
-    for key in keys:
+    Raises
+    ------
+    DataError
+        If it is damaged.
+    """
+    with source.errors_named():
+        try:
+            with source.open() as file:
+                start = file.read(len(_ARROW_FILE))
+            with source.open() as file:
+                opened = pa.ipc.open_file(file) if start == _ARROW_FILE else pa.ipc.open_stream(file)
+                table = opened.read_all()
+            table.validate(full=True)
+        except (ValueError, MemoryError) as error:
+            raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
+    metadata = decode_metadata(table.schema, source.where)
+    check_content(table, metadata, source.where)
+    return raw_from_table(table, source.where, metadata)
+
+
+def _read_folder(folder: Path, where: str) -> pa.Table:
+    """Return the rows of all files, with a column for each key=value in the names of folders."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    if not paths:
+        raise DataError(f"{where}: holds no Parquet file", hint="name the file or folder that holds the rows")
+    tables = []
+    for path in paths:
+        inside = path.relative_to(folder)
+        table, _ = read_parquet(path, name=f"{where}/{inside}")
+        for key, value in _partition_of(inside).items():
+            table = table.append_column(key, pa.array([value] * table.num_rows, pa.string()))
+        tables.append(table)
+    try:
+        table = pa.concat_tables(tables, promote_options="permissive")
+    except pa.ArrowException as error:
+        raise DataError(f"{where}: its files do not go together: {str(error).splitlines()[0]}") from None
+    for key in _partition_of(paths[0].relative_to(folder)):
         index = table.schema.get_field_index(key)
         column = table.column(index)
-        if pa.types.is_string(column.type) and round_trips(column):
+        # As text first, because '007' read as a number would be another id.
+        if round_trips(column):
             table = table.set_column(index, key, column.cast(pa.int64()))
     return table
+
+
+def _partition_of(inside: Path) -> dict[str, str]:
+    """Return the keys and values in the names of the folders that lead to a file."""
+    pairs = (part.split("=", 1) for part in inside.parts[:-1] if "=" in part)
+    return {unquote(key): unquote(value) for key, value in pairs}
 
 
 def _hidden(path: Path, folder: Path) -> bool:

@@ -1,7 +1,7 @@
-"""Where an input comes from: a path, a pipe or standard input, its compression and its format.
+"""Where an input comes from: a path, a pipe, standard input or a remote store; compression and format.
 
 A pipe can be read only once and Parquet not at all from one, so that a pipe is first copied to a
-temporary file, which is gone when the reading ends.
+temporary file, which is gone when the reading ends; and so is what comes from a remote store.
 """
 
 from __future__ import annotations
@@ -18,11 +18,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from rbmcli.errors import DataError
+from rbmcli.data.remote import downloaded, is_remote, plain_path
+from rbmcli.errors import DataError, OutputError
 
 STANDARD_INPUT = "standard input"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _PARQUET_MAGIC = b"PAR1"
+_ARROW_MAGICS = (b"\xff\xff\xff\xff", b"ARROW1")
 _SNIFFED_BYTES = 1 << 16
 
 
@@ -38,7 +40,7 @@ class InputFile:
         Name of the input, for messages.
     compression : str or None
         Compression that surrounds the whole file.
-    input_format : {"text", "jsonl", "parquet"}
+    input_format : {"text", "jsonl", "parquet", "arrow"}
         Format of the content.
     """
 
@@ -68,8 +70,26 @@ def open_input(source: str | os.PathLike[str], input_format: str) -> Iterator[In
     ----------
     source : str or path
         What the user named.
-    input_format : {"auto", "text", "jsonl", "parquet"}
+    input_format : {"auto", "text", "jsonl", "parquet", "arrow"}
         Format to assume; auto looks at the first bytes, then at the name.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, or it cannot be read.
+    """
+    with local_copy(source) as (path, where):
+        if path.is_dir():
+            yield InputFile(path, where, None, "parquet")
+        else:
+            yield _identify(path, where, input_format)
+
+
+@contextmanager
+def local_copy(source: str | os.PathLike[str]) -> Iterator[tuple[Path, str]]:
+    """Yield a file or folder that can be opened as often as needed, and the name of the input for messages.
+
+    It is the input itself, or the copy of what came through a pipe or from a remote store.
 
     Raises
     ------
@@ -78,22 +98,24 @@ def open_input(source: str | os.PathLike[str], input_format: str) -> Iterator[In
     """
     name = os.fspath(source)
     if name == "-":
-        with _spooled(None, STANDARD_INPUT) as path:
-            yield _identify(path, STANDARD_INPUT, input_format)
+        with _spooled(None, STANDARD_INPUT) as copy:
+            yield copy, STANDARD_INPUT
         return
-    path = Path(name)
+    if is_remote(name):
+        with downloaded(name) as copy:
+            yield copy, name
+        return
+    path = plain_path(name)
     try:
         mode = path.stat().st_mode
     except OSError as error:
         what = "no such file" if isinstance(error, FileNotFoundError) else error.strerror
         raise DataError(f"{name}: {what}", hint="check the path of the input") from None
-    if stat.S_ISREG(mode):
-        yield _identify(path, name, input_format)
-    elif stat.S_ISDIR(mode):
-        yield InputFile(path, name, None, "parquet")
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        yield path, name
     else:
         with _spooled(path, name) as copy:
-            yield _identify(copy, name, input_format)
+            yield copy, name
 
 
 def first_bytes(source: InputFile) -> tuple[bytes, bool]:
@@ -114,7 +136,7 @@ def _spooled(path: Path | None, where: str) -> Iterator[Path]:
                     shutil.copyfileobj(pipe, copy)
             copy.flush()
         except OSError as error:
-            raise DataError(f"{where}: cannot be copied to {tempfile.gettempdir()}: {error}") from None
+            raise OutputError.of(f"{tempfile.gettempdir()}: the copy of {where}", error) from None
         yield Path(copy.name)
 
 
@@ -139,10 +161,14 @@ def _identify(path: Path, where: str, input_format: str) -> InputFile:
 def _format_of(start: bytes, name: str) -> str:
     if start.startswith(_PARQUET_MAGIC):
         return "parquet"
+    if start.startswith(_ARROW_MAGICS):
+        return "arrow"
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     stem = name.lower().removesuffix(".gz").removesuffix(".zst").removesuffix(".bz2")
     if text.startswith(b"{") or stem.endswith((".jsonl", ".ndjson", ".json")):
         return "jsonl"
+    if stem.endswith((".arrow", ".arrows")):
+        return "arrow"
     return "parquet" if stem.endswith((".parquet", ".pq")) else "text"
 
 
