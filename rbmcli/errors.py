@@ -78,6 +78,16 @@ class LockedError(RbmcliError):
 
 
 class GateError(RbmcliError):
-    """A figure is on the wrong side of a bound that the user has set."""
+    """A figure is on the wrong side of a bound that the user has set.
+
+    Attributes
+    ----------
+    result : object
+        What the command would have returned.
+    """
 
     exit_code = 6
+
+    def __init__(self, message: str, *, hint: str = "", result: object = None) -> None:
+        super().__init__(message, hint=hint)
+        self.result = result

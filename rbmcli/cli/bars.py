@@ -11,12 +11,20 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.text import Text
 
 from rbmcli.cli.options import Running
-from rbmcli.progress import EpochReport, Progress, Step
+from rbmcli.cli.timings import TimedProgress
+from rbmcli.progress import EpochReport, Step
 
 EPOCH_HEADER = f"{'epoch':>9}{'loss':>9}{'valid rmse':>12}{'valid nll':>11}{'ratings/s':>12}{'time left':>11}"
 
@@ -25,12 +33,15 @@ class _BarStep(Step):
     def __init__(self, bars: Bars, task: TaskID) -> None:
         self._bars = bars
         self._task = task
+        self._done, self._started = 0, time.monotonic()
 
     def advance(self, amount: int) -> None:
-        self._bars.advance(self._task, amount)
+        self._done += amount
+        rate = self._done / max(time.monotonic() - self._started, 1e-9)
+        self._bars.update(self._task, advance=amount, rate=f"{rate:,.0f}/s")
 
 
-class BarProgress(Progress):
+class BarProgress(TimedProgress):
     """Progress drawn on the terminal of standard error.
 
     Parameters
@@ -40,6 +51,7 @@ class BarProgress(Progress):
     """
 
     def __init__(self, running: Running) -> None:
+        super().__init__()
         self._running = running
         # Colours stay off where NO_COLOR is set: Rich looks at it itself.
         self._console = Console(
@@ -49,6 +61,8 @@ class BarProgress(Progress):
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
@@ -80,18 +94,18 @@ class BarProgress(Progress):
     def step(self, description: str, total: int | None = None) -> Iterator[Step]:
         """Draw a bar while the step runs, unless quiet; tell how long it took, if verbose."""
         if self._running.quiet:
-            yield Step()
+            with self.timed(description):
+                yield Step()
             return
-        started = time.monotonic()
-        task = self._bars.add_task(description, total=total)
+        task = self._bars.add_task(description, total=total, rate="")
         self._bars.start()
-        try:
-            yield _BarStep(self._bars, task)
-        finally:
-            self._bars.remove_task(task)
-            if not self._bars.task_ids:
-                self._bars.stop()
-        self.detail(f"{description}: {time.monotonic() - started:.1f} s")
+        with self.timed(description):
+            try:
+                yield _BarStep(self._bars, task)
+            finally:
+                self._bars.remove_task(task)
+                if not self._bars.task_ids:
+                    self._bars.stop()
 
 
 def epoch_row(report: EpochReport) -> str:

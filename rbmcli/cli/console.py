@@ -9,7 +9,6 @@ import json
 import os
 import platform
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +16,13 @@ from typing import Any
 
 from rbmcli.cli.lines import LineProgress
 from rbmcli.cli.options import Running
-from rbmcli.progress import Progress
+from rbmcli.cli.timings import TimedProgress
 
 RESULT_SCHEMA_VERSION = 1
 REPORTED_PACKAGES = ("rbmcli", "numpy", "numba", "pyarrow", "pandas")
 
 
-def open_progress(running: Running) -> Progress:
+def open_progress(running: Running) -> TimedProgress:
     """Return the progress that suits the options and what standard error is connected to."""
     on_terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
     wanted = running.progress == "always" or (running.progress == "auto" and on_terminal)
@@ -42,8 +41,6 @@ class CommandResult:
     ----------
     command : str
         Name of the command.
-    started : float
-        `time.monotonic()` when the command began.
     settings : mapping
         Settings that the result depends on.
     figures : mapping
@@ -57,7 +54,6 @@ class CommandResult:
     """
 
     command: str
-    started: float
     settings: Mapping[str, Any]
     figures: Mapping[str, Any]
     files: Sequence[str] = field(default=())
@@ -105,11 +101,10 @@ def package_version(name: str) -> str:
         return "not installed"
 
 
-def print_result(result: CommandResult) -> None:
-    """Print the result to standard output as one JSON object, with files written and seconds taken."""
+def print_result(result: CommandResult, progress: TimedProgress) -> None:
+    """Print the result to standard output as one JSON object, with files written and how long it took."""
     files = [{"path": name, "bytes": _size(name)} for name in result.files]
-    seconds = round(time.monotonic() - result.started, 3)
-    print(_json_text({**result.as_dict(), "files": files, "seconds": seconds}))
+    print(_json_text({**result.as_dict(), "files": files, "timings": progress.timings()}))
 
 
 def _size(name: str) -> int | None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, OutputFormat, Reading, Running
+from rbmcli.cli.options import FILES, FailIf, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
+from rbmcli.errors import GateError
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluate import EvaluateResult
@@ -64,6 +64,7 @@ def command(
     history: History = None,
     output: MetricsOutput = None,
     output_format: OutputFormat = "auto",
+    fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
     running: Running,
 ) -> None:
@@ -75,33 +76,34 @@ def command(
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
     """
-    started = time.monotonic()
     from rbmcli.pipeline.evaluate import evaluate
 
     as_json = output is not None and output_format == "auto" and output.lower().endswith(".json")
-    settings = reading.settings()
-    result = evaluate(
-        predictions,
-        truth=truth,
-        history=history,
-        output=None if as_json else output,
-        output_format=output_format,
-        input_settings=settings,
-        progress=open_progress(running),
-    )
-    outcome = CommandResult(
-        "evaluate",
-        started,
-        settings=settings.as_dict(),
-        figures=result.as_dict(),
-        files=() if output is None else (output,),
-    )
-    if output is not None and as_json:
-        outcome.write(output)
+    settings, progress, failure = reading.settings(), open_progress(running), None
+    try:
+        result = evaluate(
+            predictions,
+            truth=truth,
+            history=history,
+            output=None if as_json else output,
+            output_format=output_format,
+            fail_if=fail_if,
+            input_settings=settings,
+            progress=progress,
+        )
+    except GateError as error:
+        # Whoever has to find out why wants to see the figures.
+        result, failure = cast("EvaluateResult", error.result), error
+    files = () if output is None or failure else (output,)
+    outcome = CommandResult("evaluate", settings.as_dict(), result.as_dict(), files)
+    if files and as_json:
+        outcome.write(files[0])
     if running.json:
-        print_result(outcome)
+        print_result(outcome, progress)
     elif output != "-":
         _print_tables(result)
+    if failure is not None:
+        raise failure
 
 
 def _print_tables(result: EvaluateResult) -> None:

@@ -2,41 +2,73 @@
 
 from __future__ import annotations
 
-import time
-from typing import Annotated
+import json
+from typing import Annotated, Any
 
 import typer
 
-from rbmcli.cli.console import CommandResult, print_result, print_table
+from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
+from rbmcli.cli.effective_settings import effective_settings
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Running
 from rbmcli.cli.streams import Use
+from rbmcli.cli.timings import TimedProgress
+from rbmcli.errors import UsageError
 
 
 @with_options
 def command(
+    context: typer.Context,
     *,
     file: Annotated[
-        str,
+        str | None,
         Use.READ,
-        typer.Argument(metavar="FILE", help="Any Parquet file; - is standard input.", show_default=False),
-    ],
+        typer.Argument(metavar="[FILE]", help="Any Parquet file; - is standard input.", show_default=False),
+    ] = None,
+    show_config: Annotated[bool, typer.Option("--show-config", hidden=True)] = False,
     running: Running,
 ) -> None:
-    """Tell what a file is, from its footer alone.
+    """Tell what a file is, from its footer alone; with --config and no file, what every option is now.
 
     Knows the files that the other commands write, with their levels, settings and fingerprints; of a
     Parquet file of another tool it tells whether it could serve as ratings.
 
         rbmcli inspect model.parquet
+
+    With --config, which needs no file of options here, each option of each command with its value and
+    where that comes from: environment, file, or default.
+
+        rbmcli inspect --config
     """
-    started = time.monotonic()
+    progress = open_progress(running)
+    if file is None:
+        if running.config is None and not show_config:
+            raise UsageError("Missing argument 'FILE'.", hint="see rbmcli inspect --help")
+        _tell_settings(effective_settings(context, running.config), progress, as_json=running.json)
+        return
     from rbmcli.pipeline.inspect import inspect
 
     description = inspect(file)
     if running.json:
-        print_result(CommandResult("inspect", started, settings={}, figures=description.as_dict()))
+        outcome = CommandResult("inspect", settings={}, figures=description.as_dict())
+        print_result(outcome, progress)
         return
     print_table(["fact", "value"], description.facts())
     print()
     print_table(["column", "type"], list(description.columns.items()))
+
+
+def _tell_settings(lines: list[dict[str, Any]], progress: TimedProgress, *, as_json: bool) -> None:
+    if as_json:
+        print_result(CommandResult("inspect", settings={}, figures={"options": lines}), progress)
+        return
+    rows = [
+        [
+            line["command"],
+            line["option"],
+            "" if line["value"] is None else json.dumps(line["value"], ensure_ascii=False),
+            line["source"],
+        ]
+        for line in lines
+    ]
+    print_table(["command", "option", "value", "from"], rows)

@@ -9,13 +9,13 @@ import dataclasses
 import json
 import os
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from rbmcli.cli.options import Running
-from rbmcli.progress import EpochReport, Progress, Step
+from rbmcli.cli.timings import TimedProgress
+from rbmcli.progress import EpochReport, Step
 
 RUN_ID = os.urandom(6).hex()
 """Tells the JSON lines of this process from those of another."""
@@ -46,21 +46,26 @@ def log_line(running: Running, level: str, message: str, **fields: object) -> No
         line = json.dumps({**event, **fields}, ensure_ascii=False)
     else:
         prefix = f"{level}: " if level in {"warning", "error"} else ""
-        line = f"{now:%Y-%m-%dT%H:%M:%S} rbmcli: {prefix}{message}"
+        line = "\n".join(f"{now:%Y-%m-%dT%H:%M:%S} rbmcli: {prefix}{part}" for part in message.splitlines())
     print(line, file=sys.stderr, flush=True)
 
 
 def log_error(running: Running, message: str, hint: str = "") -> None:
-    """Write the error that a command ends with to standard error, and what to do about it."""
+    """Write the error that a command ends with to standard error, and what to do about it.
+
+    On a terminal the two stand below each other, in a log on one dated line.
+    """
     if running.log_format == "json":
         log_line(running, "error", message, **({"hint": hint} if hint else {}))
-        return
-    print(f"rbmcli: error: {message}", file=sys.stderr)
-    if hint:
-        print(f"rbmcli: hint: {hint}", file=sys.stderr)
+    elif sys.stderr.isatty():
+        print(f"rbmcli: error: {message}", file=sys.stderr)
+        if hint:
+            print(f"rbmcli: hint: {hint}", file=sys.stderr)
+    else:
+        log_line(running, "error", f"{message} (hint: {hint})" if hint else message)
 
 
-class LineProgress(Progress):
+class LineProgress(TimedProgress):
     """Progress as one line per event.
 
     Parameters
@@ -70,6 +75,7 @@ class LineProgress(Progress):
     """
 
     def __init__(self, running: Running) -> None:
+        super().__init__()
         self._running = running
 
     def info(self, message: str) -> None:
@@ -95,9 +101,8 @@ class LineProgress(Progress):
     def step(self, description: str, total: int | None = None) -> Iterator[Step]:
         """Write a line when the step begins, unless quiet, and one when it has ended, if verbose."""
         self.info(description)
-        started = time.monotonic()
-        yield Step()
-        self.detail(f"{description}: done in {time.monotonic() - started:.1f} s")
+        with self.timed(description):
+            yield Step()
 
 
 def describe_epoch(report: EpochReport) -> str:

@@ -10,29 +10,34 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Annotated, NoReturn
 
 import typer
 
 from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune
+from rbmcli.cli.exit_codes import (
+    EXIT_CLOSED_PIPE,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    EXIT_TERMINATED,
+    EXIT_UNEXPECTED,
+    EXIT_USAGE,
+    MEANINGS,
+)
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
+from rbmcli.cli.timings import TimedProgress
 from rbmcli.errors import RbmcliError
 
-EXIT_UNEXPECTED = 1
-EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130
-EXIT_CLOSED_PIPE = 141
-EXIT_TERMINATED = 143
-
 EPILOG = (
-    "Exit codes: 0 done, 1 unexpected, 2 usage, 3 bad data, 4 files that do not belong together, "
-    "5 locked by another run, 130 interrupted, 141 closed pipe, 143 terminated.\n\n"
+    "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".\n\n"
     "Every option can be set in the environment too: RBMCLI_TRAIN_EPOCHS=20 is --epochs 20 of train; and in "
-    "a TOML file that --config names: epochs = 20 in its table \\[train]. The "
-    "options of the panel Running work on every command, before or after its name; theirs are RBMCLI_THREADS "
-    "and the like."
+    "a TOML file, rbmcli.toml in the working folder or the one that --config names: epochs = 20 in its table "
+    "\\[train]. The command line comes first, then the environment, --config, rbmcli.toml; 'rbmcli inspect "
+    "--config' shows what holds. The options of the panel Running work on every command, before or after its "
+    "name; theirs are RBMCLI_THREADS and the like, and in a file they may stand above all tables."
 )
 
 # Typer has Click inside itself under a private name; this public class leads to the base of usage errors.
@@ -43,12 +48,13 @@ class _Terminated(BaseException):
     """SIGTERM arrived: no Exception, so that nothing but the end of the program catches it."""
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
-        from rbmcli.cli.console import package_version
+def _print_version(*, as_json: bool) -> None:
+    from rbmcli.cli.console import CommandResult, package_version, print_result
 
+    if as_json:
+        print_result(CommandResult("version", settings={}, figures={}), TimedProgress())
+    else:
         print(f"rbmcli {package_version('rbmcli')}")
-        raise typer.Exit
 
 
 def _root(
@@ -56,9 +62,7 @@ def _root(
         bool,
         typer.Option(
             "--version",
-            help="Print the version and end.",
-            callback=_print_version,
-            is_eager=True,
+            help="Print the version and end; with --json those of the libraries too.",
             allow_from_autoenv=False,
             show_envvar=False,
         ),
@@ -69,7 +73,7 @@ def _root(
 
 def _build_app() -> typer.Typer:
     app = typer.Typer(
-        add_completion=False,
+        add_completion=True,
         pretty_exceptions_enable=False,
         rich_markup_mode="rich",
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
@@ -110,9 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = _build_app()(
-            args=move_leading_options(arguments) or ["--help"], prog_name="rbmcli", standalone_mode=False
-        )
+        if "--version" in _before_the_command(arguments):
+            _print_version(as_json="--json" in arguments)
+            code = EXIT_DONE
+        else:
+            words = _with_bare_config(move_leading_options(arguments)) or ["--help"]
+            code = _build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as stop:
         # This is how Typer answers a closed pipe.
@@ -142,6 +149,21 @@ def move_leading_options(arguments: Sequence[str]) -> list[str]:
     if rest and not rest[0].startswith("-"):
         return [rest[0], *leading, *rest[1:]]
     return list(rest)
+
+
+def _before_the_command(arguments: Sequence[str]) -> list[str]:
+    """Return the options that stand before the first word that is none."""
+    return list(takewhile(lambda argument: argument.startswith("-"), arguments))
+
+
+def _with_bare_config(arguments: Sequence[str]) -> list[str]:
+    """Let `inspect --config` do without a file after it: there it asks for what every option is."""
+    words = list(arguments)
+    if words[:1] == ["inspect"] and "--config" in words:
+        place = words.index("--config")
+        if all(word.startswith("-") for word in words[place + 1 : place + 2]):
+            words[place] = "--show-config"
+    return words
 
 
 def _is_bundle(argument: str, known: dict[str, bool]) -> bool:

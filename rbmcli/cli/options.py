@@ -44,6 +44,16 @@ OutputFormat = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+FailIf = Annotated[
+    list[str],
+    typer.Option(
+        "--fail-if",
+        metavar="CONDITION",
+        help="End with code 6 and write nothing if a figure is so, such as 'coverage<0.9' in predict or "
+        "'rmse>0.92' in evaluate; may be given several times.",
+        rich_help_panel=RUNNING,
+    ),
+]
 AlsoRated = Annotated[
     str | None,
     Use.READ,
@@ -53,10 +63,6 @@ AlsoRated = Annotated[
         help="Pairs that are known to have been rated, the rating unknown.",
         rich_help_panel=FILES,
     ),
-]
-Seed = Annotated[
-    int,
-    typer.Option("--seed", help="Seed of everything random: equal seeds give equal files.", min=0),
 ]
 
 
@@ -107,6 +113,16 @@ class Running:
             rich_help_panel=RUNNING,
         ),
     ] = "text"
+    seed: Annotated[
+        int,
+        typer.Option(
+            "--seed",
+            help="Seed of everything random: equal seeds give equal files.",
+            envvar="RBMCLI_SEED",
+            min=0,
+            rich_help_panel=RUNNING,
+        ),
+    ] = 0
     threads: Annotated[
         int | None,
         typer.Option(
@@ -135,7 +151,8 @@ class Running:
             "--config",
             metavar="FILE",
             help="TOML file of options: a table for each command, such as \\[train], an option a line, "
-            "such as epochs = 20. The command line and the environment come before it.",
+            "such as epochs = 20. The command line and the environment come before it, rbmcli.toml of the "
+            "working folder after it.",
             envvar="RBMCLI_CONFIG",
             is_eager=True,
             callback=use_config,

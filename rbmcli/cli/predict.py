@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, OutputFormat, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, FailIf, Output, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
 from rbmcli.config import PredictSettings
 from rbmcli.errors import UsageError
@@ -99,6 +98,7 @@ def command(
     asking: Asking,
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
+    fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
     running: Running,
 ) -> None:
@@ -109,14 +109,14 @@ def command(
 
         rbmcli predict model.parquet --history train.parquet --pairs test.parquet -o predictions.parquet
     """
-    started = time.monotonic()
     if asking.all_items == (asking.pairs is not None):
         raise UsageError("give either --pairs FILE or --all-items")
     options = {name: value for name, value in vars(asking).items() if name not in {"pairs", "all_items"}}
     settings = PredictSettings(inference=inference, **options)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
-    from rbmcli.pipeline.predict import predict
+    from rbmcli.pipeline.predict import coverage, predict
 
+    progress = open_progress(running)
     result = predict(
         model,
         history,
@@ -124,10 +124,16 @@ def command(
         output,
         output_format=output_format,
         also_rated=also_rated,
+        fail_if=fail_if,
         settings=settings,
         input_settings=reading.settings(),
-        progress=open_progress(running),
+        progress=progress,
     )
     if running.json:
-        figures = {"predictions": result.table.num_rows, "sources": result.counts, "own_pairs": result.n_own}
-        print_result(CommandResult("predict", started, settings.as_dict(), figures, [output]))
+        figures = {
+            "predictions": result.table.num_rows,
+            "coverage": coverage(result.counts),
+            "sources": result.counts,
+            "own_pairs": result.n_own,
+        }
+        print_result(CommandResult("predict", settings.as_dict(), figures, [output]), progress)

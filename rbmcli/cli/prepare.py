@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, OutputFormat, Reading, Running, Scale, Seed
+from rbmcli.cli.options import FILES, OutputFormat, Reading, Running, Scale
 from rbmcli.cli.streams import Use
 from rbmcli.config import PrepareSettings
 
@@ -98,7 +97,6 @@ def command(
     reading: Reading,
     scale: Scale,
     running: Running,
-    seed: Seed = 0,
     overwrite: Annotated[
         bool,
         typer.Option(
@@ -116,11 +114,11 @@ def command(
 
         rbmcli prepare ratings.csv --split none -o - | rbmcli train - -o model.parquet
     """
-    started = time.monotonic()
-    settings = PrepareSettings(**vars(splitting), seed=seed)
+    settings = PrepareSettings(**vars(splitting), seed=running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.prepare import prepare
 
+    progress = open_progress(running)
     input_settings, level_settings = reading.settings(), scale.settings()
     result = prepare(
         inputs,
@@ -128,7 +126,7 @@ def command(
         settings,
         input_settings,
         level_settings,
-        progress=open_progress(running),
+        progress=progress,
         overwrite=overwrite,
         output_format=output_format,
     )
@@ -145,4 +143,4 @@ def command(
             "run": result.run,
         }
         files = list(result.paths.values())
-        print_result(CommandResult("prepare", started, told, figures, files, seed))
+        print_result(CommandResult("prepare", told, figures, files, running.seed), progress)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -71,11 +70,11 @@ def command(
 
     rbmcli recommend model.parquet --history train.parquet --top 10 -o recommendations.parquet
     """
-    started = time.monotonic()
     settings = RecommendSettings(**vars(ranking), inference=inference)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.recommend import recommend
 
+    progress = open_progress(running)
     result = recommend(
         model,
         history,
@@ -85,8 +84,8 @@ def command(
         also_rated=also_rated,
         settings=settings,
         input_settings=reading.settings(),
-        progress=open_progress(running),
+        progress=progress,
     )
     if running.json:
         figures = {"users": result.n_users, "recommendations": result.table.num_rows}
-        print_result(CommandResult("recommend", started, settings.as_dict(), figures, [output]))
+        print_result(CommandResult("recommend", settings.as_dict(), figures, [output]), progress)

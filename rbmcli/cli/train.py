@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Annotated, Any
 
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import Output, Reading, Running, Scale, Seed
+from rbmcli.cli.options import Output, Reading, Running, Scale
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset, Validating
 from rbmcli.config import TrainSettings
@@ -36,7 +35,6 @@ def command(
     reading: Reading,
     scale: Scale,
     running: Running,
-    seed: Seed = 0,
 ) -> None:
     """Train a Restricted Boltzmann Machine and write it to one Parquet file.
 
@@ -44,9 +42,8 @@ def command(
 
         rbmcli train prepared/train.parquet --valid prepared/valid.parquet -o model.parquet
     """
-    started = time.monotonic()
     model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    settings = _settings(model, validating, seed)
+    settings = _settings(model, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
 
@@ -71,7 +68,7 @@ def command(
     }
     if running.json:
         told = result.model.settings.as_dict()
-        print_result(CommandResult("train", started, told, figures, [output], seed))
+        print_result(CommandResult("train", told, figures, [output], running.seed), progress)
         return
     best = f"epoch {result.best_epoch}"
     if result.valid_rmse is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, Output, Reading, Running, Scale, Seed
+from rbmcli.cli.options import FILES, Output, Reading, Running, Scale
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Measuring
 from rbmcli.config import TuneSettings
@@ -79,7 +78,6 @@ def command(
     reading: Reading,
     scale: Scale,
     running: Running,
-    seed: Seed = 0,
 ) -> None:
     """Search the settings of train that suit the ratings best, and write them to a TOML file.
 
@@ -91,11 +89,10 @@ def command(
 
         rbmcli train prepared/train.parquet --config best.toml -o model.parquet
     """
-    started = time.monotonic()
     settings = TuneSettings(
         trials=searching.trials,
         budget=None if searching.budget is None else seconds_of(searching.budget),
-        seed=seed,
+        seed=running.seed,
     )
     every = vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
     fixed = _given(context, every | {"holdout": measuring.holdout})
@@ -117,14 +114,13 @@ def command(
     )
     if running.json:
         told = settings.as_dict() | {"fixed": fixed}
-        print_result(
-            CommandResult("tune", started, told, _figures(result), [output], seed, packages=("optuna",))
-        )
+        outcome = CommandResult("tune", told, _figures(result), [output], running.seed, packages=("optuna",))
+        print_result(outcome, progress)
         return
     if not running.quiet and output != "-":
         _print_table(result)
-    told = f"{told_target(output)}: the settings of trial {result.trial}"
-    progress.info(f"{told}, validation RMSE {result.valid_rmse:.4f}")
+    place = f"{told_target(output)}: the settings of trial {result.trial}"
+    progress.info(f"{place}, validation RMSE {result.valid_rmse:.4f}")
 
 
 def _given(context: typer.Context, values: dict[str, Any]) -> dict[str, Any]:

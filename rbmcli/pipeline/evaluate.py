@@ -6,6 +6,7 @@ history and asked the very same pairs, so that they stand beside the model fairl
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,7 @@ from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
 from rbmcli.models.baselines import History, fit_baselines
 from rbmcli.models.metrics import accuracy, mae, nll, rmse
+from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.pipeline.pair_join import PairJoin
 from rbmcli.pipeline.scored import ScoredPairs, join_with_truth, true_levels
 from rbmcli.progress import SILENT, Progress
@@ -31,6 +33,8 @@ from rbmcli.progress import SILENT, Progress
 ALL = "all"
 SOURCE = "source="
 BASELINE = "baseline="
+FROM_MODEL = ("model", "folded_in")
+GATED_FIGURES = ("rmse", "mae", "nll", "accuracy", "coverage", "n")
 SOURCE_ORDER = ("model", "folded_in", "visible_prior", "row_prior", "global_prior")
 
 SCHEMA = pa.schema(
@@ -107,6 +111,14 @@ class EvaluateResult:
             segment[entry.metric] = entry.value
         return found
 
+    def gated(self) -> dict[str, float]:
+        """Return the figures that a gate may be on, as far as they are known."""
+        figures = {entry.metric: entry.value for entry in self.metrics if entry.segment == ALL}
+        shares = {entry.segment: entry.value for entry in self.metrics if entry.metric == "share"}
+        if shares:
+            figures["coverage"] = sum(shares.get(f"{SOURCE}{name}", 0.0) for name in FROM_MODEL)
+        return {**figures, "n": self.n}
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values, ready for JSON."""
         return {
@@ -125,6 +137,7 @@ def evaluate(
     history: Source | None = None,
     output: Target | None = None,
     output_format: str = "auto",
+    fail_if: Sequence[str] = (),
     input_settings: InputSettings = InputSettings(),  # noqa: B008 (frozen)
     progress: Progress = SILENT,
 ) -> EvaluateResult:
@@ -142,6 +155,9 @@ def evaluate(
         Where to write the metrics; '-' is standard output.
     output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
         Format of the output; auto goes by the ending of its name.
+    fail_if : sequence of str
+        Conditions, such as 'rmse>0.92', under which nothing is written: of `rmse`, `mae`, `nll`, `accuracy`,
+        of `n`, the pairs, and of `coverage`, the share that was predicted by the model and not by base rates.
     input_settings : InputSettings
         How the inputs are read.
     progress : Progress
@@ -157,7 +173,10 @@ def evaluate(
         If an input cannot be read or holds values that cannot be evaluated.
     MismatchError
         If the inputs do not belong together.
+    GateError
+        If a condition of `fail_if` holds.
     """
+    gates = parse_gates(fail_if, GATED_FIGURES)
     check_target(output, [predictions, truth, history])
     asked = read_pairs(predictions, input_settings)
     told = None if truth is None else read_ratings(truth, input_settings, progress)
@@ -182,6 +201,7 @@ def evaluate(
         metrics += baseline_metrics
     metadata = _compared(asked, told, past, input_settings)
     result = EvaluateResult(metrics, len(scored), scored.unmatched, excluded, metadata)
+    check_gates(gates, result.gated(), result)
     if output is not None:
         write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,11 +34,14 @@ from rbmcli.pipeline.asking import (
     read_history,
     with_model_ids,
 )
+from rbmcli.pipeline.evaluate import FROM_MODEL
+from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     import pandas as pd
 
+GATED_FIGURES = ("coverage", "predictions", "own")
 _BLOCK = 1 << 20
 """Pairs scored at once."""
 
@@ -80,6 +84,7 @@ def predict(
     *,
     output_format: str = "auto",
     also_rated: Source | None = None,
+    fail_if: Sequence[str] = (),
     settings: PredictSettings = PredictSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
@@ -100,6 +105,10 @@ def predict(
         Format of the output; auto goes by the ending of its name.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown.
+    fail_if : sequence of str
+        Conditions, such as 'coverage<0.9', under which nothing is written: `predictions`, their number;
+        `own`, how many of them stand in the history; `coverage`, the share that comes from the model and
+        not from base rates.
     settings : PredictSettings
         What to predict.
     input_settings : InputSettings
@@ -115,7 +124,10 @@ def predict(
         If history or pairs cannot be used, or a column of the pairs would be overwritten.
     MismatchError
         If history or pairs do not go with the model, or nothing in them is known to it.
+    GateError
+        If a condition of `fail_if` holds.
     """
+    gates = parse_gates(fail_if, GATED_FIGURES)
     check_target(output, [model, history, pairs, also_rated])
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
@@ -146,6 +158,7 @@ def predict(
     _check_matched(item, histories, model, settings, asked.where)
     counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
     progress.info(_tell_sources(counts))
+    check_gates(gates, {"predictions": len(user), "own": n_own, "coverage": coverage(counts)})
     table = _with_predictions(asked.table, probability, source, model, settings)
     metadata = question_metadata("predict", model, ratings, unrated, settings)
     if output is not None:
@@ -213,6 +226,12 @@ def _check_matched(
             f"{where}: not one of its users and items is known to the model",
             hint="check that the ids are those of the training ratings, or use --allow-unknown",
         )
+
+
+def coverage(counts: Mapping[str, int]) -> float | None:
+    """Return the share of predictions that come from the model, by their sources; None without any."""
+    total = sum(counts.values())
+    return sum(counts.get(name, 0) for name in FROM_MODEL) / total if total else None
 
 
 def _tell_sources(counts: dict[str, int]) -> str:

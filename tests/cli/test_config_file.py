@@ -96,8 +96,8 @@ def test_a_table_of_another_command_does_nothing(capsys: pytest.CaptureFixture[s
         (None, 3, "c.toml: no such file"),
         (b"[train\n", 3, "c.toml: not a readable TOML file"),
         (b"\xff\xfe", 3, "c.toml: not a readable TOML file"),
-        (b"epochs = 3\n", 2, "c.toml: 'epochs' is no table of a command"),
-        (b"[trian]\nepochs = 3\n", 2, "c.toml: 'trian' is no table of a command"),
+        (b"epochs = 3\n", 2, "c.toml: 'epochs' is neither a table of a command nor an option of all"),
+        (b"[trian]\nepochs = 3\n", 2, "c.toml: [trian] is no table of a command"),
         (b"[train]\nepoch = 3\n", 2, "c.toml: 'epoch' is no option of train"),
         (b"[train]\nratings = 'x'\n", 2, "c.toml: 'ratings' is no option of train"),
         (b"[train]\nconfig = 'c.toml'\n", 2, "c.toml: 'config' is no option of train"),
@@ -119,3 +119,29 @@ def test_a_mistake_in_the_file_is_told_with_its_place(
 
     assert (ended_with, words in capsys.readouterr().err) == (code, True)
     assert not Path("m.parquet").exists()
+
+
+def test_the_file_of_the_working_folder_comes_after_the_one_that_is_named() -> None:
+    Path("rbmcli.toml").write_text("[train]\nhidden = 5\nepochs = 1\n")
+
+    settings = trained("[train]\nhidden = 6\n")
+
+    assert (settings.hidden, settings.epochs) == (6, 1)
+
+
+def test_options_of_all_commands_may_stand_above_the_tables(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("rbmcli.toml").write_text("quiet = true\nseed = 5\n[train]\nepochs = 1\nseed = 6\n")
+
+    assert main(["train", "r.parquet", "-o", "m.parquet"]) == 0
+
+    assert capsys.readouterr() == ("", "")
+    assert rbmcli.load_model("m.parquet").settings.seed == 6
+
+
+def test_an_option_that_may_be_given_several_times_takes_a_list(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("p.csv").write_text("user,item,prediction,rating\n1,2,3,4\n")
+    Path("rbmcli.toml").write_text("[evaluate]\nfail-if = ['rmse>2', 'mae>0.5']\n")
+
+    assert main(["evaluate", "p.csv"]) == 6
+
+    assert "--fail-if mae>0.5: mae is 1" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,8 +18,18 @@ from rbmcli.cli import inspect
 from rbmcli.cli.main import main
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Running
-from rbmcli.errors import DataError, DivergenceError, LockedError, MismatchError, RbmcliError, UsageError
+from rbmcli.errors import (
+    DataError,
+    DivergenceError,
+    GateError,
+    LockedError,
+    MismatchError,
+    OutputError,
+    RbmcliError,
+    UsageError,
+)
 
+DATE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d ", re.MULTILINE)
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -46,6 +57,8 @@ def failing_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], N
         (DataError("it went wrong"), 3),
         (MismatchError("it went wrong"), 4),
         (LockedError("it went wrong"), 5),
+        (GateError("it went wrong"), 6),
+        (OutputError("it went wrong"), 1),
     ],
 )
 def test_each_error_of_ours_ends_with_its_code_and_one_line(
@@ -59,20 +72,36 @@ def test_each_error_of_ours_ends_with_its_code_and_one_line(
     ended_with = main(["inspect"])
 
     assert ended_with == code
-    assert capsys.readouterr() == ("", "rbmcli: error: it went wrong\n")
+    out, err = capsys.readouterr()
+    assert (out, DATE.sub("", err)) == ("", "rbmcli: error: it went wrong\n")
+    assert DATE.match(err)
 
 
-def test_a_hint_stands_on_a_line_of_its_own(
-    failing_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+def test_a_hint_stands_on_the_same_line_in_a_log_and_on_its_own_on_a_terminal(
+    failing_with: Callable[[BaseException], None],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     failing_with(DataError("no such file", hint="look elsewhere"))
 
     main(["inspect"])
+    in_a_log = DATE.sub("", capsys.readouterr().err)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    main(["inspect"])
+    on_a_terminal = capsys.readouterr().err
 
-    assert capsys.readouterr().err.splitlines() == [
-        "rbmcli: error: no such file",
-        "rbmcli: hint: look elsewhere",
-    ]
+    assert in_a_log == "rbmcli: error: no such file (hint: look elsewhere)\n"
+    assert on_a_terminal == "rbmcli: error: no such file\nrbmcli: hint: look elsewhere\n"
+
+
+def test_every_line_of_an_error_is_dated_in_a_log(
+    failing_with: Callable[[BaseException], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing_with(DataError("r.csv:1: bad\nr.csv:2: bad"))
+
+    main(["inspect"])
+
+    assert all(DATE.match(line) for line in capsys.readouterr().err.splitlines())
 
 
 def test_an_unexpected_error_is_one_line_without_a_traceback(
@@ -83,7 +112,7 @@ def test_an_unexpected_error_is_one_line_without_a_traceback(
     code = main(["inspect"])
 
     assert code == 1
-    assert capsys.readouterr().err == (
+    assert DATE.sub("", capsys.readouterr().err) == (
         "rbmcli: error: unexpected: ZeroDivisionError: by nought (run with --debug for the traceback)\n"
     )
 
@@ -96,7 +125,7 @@ def test_debug_shows_the_traceback(
 
     main(arguments)
 
-    told = capsys.readouterr().err
+    told = DATE.sub("", capsys.readouterr().err)
     assert told.startswith("Traceback (most recent call last)")
     assert told.endswith("rbmcli: error: unexpected: ZeroDivisionError: by nought\n")
 
@@ -142,7 +171,7 @@ def test_a_usage_error_ends_with_2_and_names_the_help(
     code = main(arguments)
 
     assert code == 2
-    assert capsys.readouterr().err.startswith(f"rbmcli: error: {message}")
+    assert DATE.sub("", capsys.readouterr().err).startswith(f"rbmcli: error: {message}")
 
 
 def test_an_interrupt_ends_with_130(failing_with: Callable[[BaseException], None]) -> None:
@@ -202,6 +231,6 @@ def test_the_real_command_ends_with_the_code_of_its_error(run_command: RunComman
     ended = run_command("inspect", "missing.parquet")
 
     assert ended.returncode == 3
-    assert ended.stderr == (
-        "rbmcli: error: missing.parquet: no such file\nrbmcli: hint: check the path of the input\n"
+    assert DATE.sub("", ended.stderr) == (
+        "rbmcli: error: missing.parquet: no such file (hint: check the path of the input)\n"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -74,3 +75,21 @@ def test_the_version_is_printed_alone(run_command: RunCommand) -> None:
 
     assert ended.stdout.startswith("rbmcli ")
     assert ended.stdout.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [["--version", "--json"], ["--json", "--version"]])
+def test_the_version_as_json_names_the_libraries(run_command: RunCommand, arguments: list[str]) -> None:
+    told = json.loads(run_command(*arguments).stdout)
+
+    assert (told["schema_version"], told["command"]) == (1, "version")
+    assert set(told["versions"]) >= {"python", "rbmcli", "numpy", "numba", "pyarrow", "pandas"}
+
+
+def test_the_shell_completes_commands_and_options(run_command: RunCommand) -> None:
+    def completed(words: str) -> list[str]:
+        place = str(len(words.split()) - 1)
+        told = run_command(_RBMCLI_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=place)
+        return told.stdout.split()
+
+    assert completed("rbmcli pre") == ["prepare", "predict"]
+    assert completed("rbmcli train --hid") == ["--hidden", "--hidden-units"]

@@ -96,4 +96,72 @@ def test_evaluate_without_truth_says_what_to_give(run_command: RunCommand) -> No
     ended = run_command("evaluate", "-", stdin=without)
 
     assert ended.returncode == 3
-    assert ended.stderr.splitlines()[-1] == "rbmcli: hint: give a file of ratings as --truth"
+    assert ended.stderr.endswith("(hint: give a file of ratings as --truth)\n")
+
+
+def test_a_gate_that_trips_ends_with_6_shows_the_figures_and_writes_nothing(
+    run_command: RunCommand, tmp_path: Path
+) -> None:
+    (tmp_path / "m.json").write_text("of yesterday")
+
+    ended = run_command("evaluate", "-", "-o", "m.json", "--fail-if", "rmse>0.1", stdin=PREDICTIONS)
+
+    assert ended.returncode == 6
+    assert "--fail-if rmse>0.1: rmse is 0." in ended.stderr
+    assert "predictor" in ended.stdout
+    assert (tmp_path / "m.json").read_text() == "of yesterday"
+
+
+def test_a_gate_that_holds_lets_the_metrics_be_written(run_command: RunCommand, tmp_path: Path) -> None:
+    ended = run_command("evaluate", "-", "-o", "m.json", "--fail-if", "rmse>9", "--json", stdin=PREDICTIONS)
+
+    assert ended.returncode == 0
+    assert (tmp_path / "m.json").exists()
+    assert json.loads(ended.stdout)["files"] == [
+        {"path": "m.json", "bytes": (tmp_path / "m.json").stat().st_size}
+    ]
+
+
+@pytest.mark.parametrize("condition", ["rmse", "rmse>", "rmse>x", "rmse=1", "rmsd>1", "rmse>nan"])
+def test_a_condition_that_is_none_ends_with_2(run_command: RunCommand, condition: str) -> None:
+    ended = run_command("evaluate", "-", "--fail-if", condition, stdin=PREDICTIONS)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+
+
+def test_a_gate_on_a_figure_that_is_not_known_trips(run_command: RunCommand) -> None:
+    ended = run_command("evaluate", "-", "--fail-if", "nll>2", stdin=PREDICTIONS)
+
+    assert ended.returncode == 6
+    assert "nll is not known here" in ended.stderr
+
+
+def test_metrics_go_to_standard_output_alone(run_command: RunCommand) -> None:
+    ended = run_command("evaluate", "-", "-o", "-", "--format", "csv", "-q", stdin=PREDICTIONS)
+
+    assert ended.stdout.splitlines()[0] == '"metric","segment","value","low","high","n"'
+    assert "predictor" not in ended.stdout
+
+
+def test_what_every_option_is_and_where_that_comes_from(run_command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "rbmcli.toml").write_text("threads = 2\n[train]\nepochs = 3\nhidden = 5\n")
+    (tmp_path / "c.toml").write_text("[train]\nhidden = 7\n")
+
+    told = run_command("inspect", "--config", "c.toml", "--json", RBMCLI_TRAIN_BY="item").stdout
+
+    options = {
+        (line["command"], line["option"]): (line["value"], line["source"])
+        for line in json.loads(told)["figures"]["options"]
+    }
+    assert options["train", "--epochs"] == ("3", "rbmcli.toml")
+    assert options["train", "--hidden"] == ("7", "c.toml")
+    assert options["train", "--by"] == ("item", "environment")
+    assert options["train", "--patience"] == (20, "default")
+    assert options["predict", "--threads"] == ("2", "rbmcli.toml")
+
+
+def test_inspect_config_needs_no_file(run_command: RunCommand) -> None:
+    ended = run_command("inspect", "--config")
+
+    assert ended.returncode == 0
+    assert ended.stdout.splitlines()[0].split() == ["command", "option", "value", "from"]

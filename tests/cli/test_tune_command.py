@@ -126,10 +126,10 @@ def test_a_journal_of_other_data_ends_with_4_and_leaves_the_file(capsys: pytest.
 
     told = capsys.readouterr().err
     assert code == 4
-    assert told.startswith(
-        "rbmcli: error: best.tune.journal: the search in it was begun with other ratings\n"
+    assert (
+        "rbmcli: error: best.tune.journal: the search in it was begun with other ratings (hint: give" in told
     )
-    assert "rbmcli: hint: give --journal another file" in told
+    assert "give --journal another file" in told
     assert Path("best.toml").read_bytes() == before
 
 
@@ -140,9 +140,8 @@ def test_without_optuna_the_command_ends_with_2_and_names_what_installs_it(
 
     assert tune() == 2
 
-    assert capsys.readouterr().err == (
-        "rbmcli: error: tune needs the package optuna, which is not installed\n"
-        "rbmcli: hint: pip install 'rbmcli[tune]'\n"
+    assert capsys.readouterr().err.endswith(
+        "tune needs the package optuna, which is not installed (hint: pip install 'rbmcli[tune]')\n"
     )
 
 
