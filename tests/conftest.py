@@ -13,6 +13,16 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the command line say how much tests/faults tries."""
+    parser.addoption(
+        "--faults",
+        choices=["some", "full"],
+        default="some",
+        help="how many faults to try: some, or all that make test-faults does",
+    )
+
+
 @pytest.fixture
 def sample_ratings() -> Path:
     """The ratings of the sample, as CSV."""
