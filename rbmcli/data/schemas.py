@@ -53,6 +53,9 @@ MODEL = Contract(
         "shape": ("list<element: int32>",),
     },
 )
+FROM_MODEL = ("model", "folded_in")
+"""Sources of predictions that are the model's and no base rates."""
+
 PREDICTIONS = Contract("predictions", 1, {"prediction": ("float",), "source": ("string",)})
 RECOMMENDATIONS = Contract(
     "recommendations", 1, {"user": _ID, "rank": ("int32",), "item": _ID, "score": ("float",)}
