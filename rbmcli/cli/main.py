@@ -71,7 +71,8 @@ def _root(
     """Predict ratings with a Restricted Boltzmann Machine."""
 
 
-def _build_app() -> typer.Typer:
+def build_app() -> typer.Typer:
+    """Return the program with all its commands."""
     app = typer.Typer(
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -119,7 +120,7 @@ def _run(arguments: list[str]) -> int:
             code = EXIT_DONE
         else:
             words = _with_bare_config(move_leading_options(arguments)) or ["--help"]
-            code = _build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
+            code = build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
         sys.stdout.flush()
     except SystemExit as stop:
         # This is how Typer answers a closed pipe.
