@@ -13,6 +13,11 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that lets golden files be written anew."""
+    parser.addoption("--update-golden", action="store_true", help="write the files of tests/golden/ anew")
+
+
 @pytest.fixture
 def sample_ratings() -> Path:
     """The ratings of the sample, as CSV."""

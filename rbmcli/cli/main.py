@@ -31,6 +31,9 @@ from rbmcli.cli.options import Running
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.errors import RbmcliError
 
+COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect)
+"""The modules of the commands, in the order of the help."""
+
 EPILOG = (
     "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".\n\n"
     "Every option can be set in the environment too: RBMCLI_TRAIN_EPOCHS=20 is --epochs 20 of train; and in "
@@ -80,7 +83,7 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
     )
     app.callback(epilog=EPILOG)(_root)
-    for module in (prepare, train, tune, predict, recommend, evaluate, inspect):
+    for module in COMMANDS:
         app.command(module.__name__.rpartition(".")[2])(module.command)
     return app
 
