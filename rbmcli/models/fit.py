@@ -9,69 +9,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
-from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.arrays import Batch, Form, Parameters, Scratch
-from rbmcli.kernels.row_bias import Smoothing, row_biases
-from rbmcli.kernels.scoring import Asked, score_pairs
+from rbmcli.kernels.row_bias import row_biases
+from rbmcli.models.averaging import Average
 from rbmcli.models.form import form_of
+from rbmcli.models.initial import initial_parameters
 from rbmcli.models.learners import DivergenceLearner, Learner, NetworkLearner
 from rbmcli.models.plan import CHUNKS, plan_batches
 from rbmcli.models.priors import tallies_of
-from rbmcli.models.states import row_states
+from rbmcli.models.training_data import TrainingData, Validation
+from rbmcli.models.validating import Validator
 from rbmcli.progress import EpochReport, Progress
 
-_WEIGHT_SCALE = 0.01
 _LEAST_GAIN = 1e-5
-_SMALLEST_PROBABILITY = 1e-12
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What is learned from.
-
-    Attributes
-    ----------
-    ratings : CompressedRows
-        The training ratings, R rows over N columns.
-    column_prior : ndarray of float32, shape (N, K)
-        Smoothed base rates of each column.
-    level_values : ndarray of float32, shape (K,)
-        Rating that each level stands for.
-    smoothing : Smoothing
-        What the row bias is made by.
-    also_rated : CompressedRows or None
-        Pairs that are known to have been rated, the rating unknown, over the same rows and columns.
-    offset : ndarray of float32, shape (ratings, K), or None
-        What is known to be added to the logits of each rating, in the order of `ratings`.
-    """
-
-    ratings: CompressedRows
-    column_prior: np.ndarray
-    level_values: np.ndarray
-    smoothing: Smoothing
-    also_rated: CompressedRows | None = None
-    offset: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Pairs whose ratings are known but not trained on.
-
-    Attributes
-    ----------
-    asked : Asked
-        The pairs, by row.
-    level : ndarray of uint8
-        Level of each pair, or `rbmcli.data.levels.UNKNOWN`.
-    rating : ndarray of float32
-        Rating of each pair.
-    """
-
-    asked: Asked
-    level: np.ndarray
-    rating: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -102,80 +54,6 @@ class Fit:
         return np.inf if rmse is None else rmse
 
 
-def initial_parameters(column_prior: np.ndarray, form: Form, seed: int) -> Parameters:
-    """Return small random weights and visible biases at the log base rates.
-
-    W ~ N(0, 0.01^2), less its mean over the levels. Where weights are factored A is drawn like that, and
-    B ~ N(0, 1), since with both of them small neither would have a gradient.
-    """
-    columns, levels = column_prior.shape
-    parameters = Parameters.zeros(columns, levels, form)
-    generator = np.random.default_rng(seed)
-    functions, width = parameters.weights.shape[1], form.factors or form.hidden
-    drawn = generator.standard_normal((columns, functions, width), np.float32) * np.float32(_WEIGHT_SCALE)
-    parameters.weights[:, :, :width] = drawn if form.shared else drawn - drawn.mean(axis=1, keepdims=True)
-    shape = (form.factors, form.hidden)
-    parameters.factors[: form.factors, : form.hidden] = generator.standard_normal(shape, np.float32)
-    parameters.visible_bias[:] = np.log(column_prior)
-    return parameters
-
-
-class _Validator:
-    """Measures parameters on the validation pairs, from rows that hold none of them."""
-
-    def __init__(self, validation: Validation, data: TrainingData, settings: ResolvedSettings) -> None:
-        self.validation, self.data, self.settings = validation, data, settings
-        self.level_values = data.level_values.astype(np.float64)
-        self.probability = np.empty((len(validation.rating), len(self.level_values)), np.float32)
-        self.on_level = np.flatnonzero(validation.level < len(self.level_values))
-
-    def measure(self, parameters: Parameters, form: Form) -> tuple[float, float | None]:
-        """Return RMSE and mean negative log-likelihood; None for it if no rating is on a level."""
-        data = self.data
-        states = row_states(
-            data.ratings, parameters, data.column_prior, data.smoothing, form, data.also_rated
-        )
-        score_pairs(
-            self.validation.asked,
-            states,
-            parameters,
-            data.column_prior,
-            form,
-            data.smoothing,
-            self.settings.inference == "exact",
-            self.probability,
-        )
-        error = self.probability @ self.level_values - self.validation.rating
-        true = self.probability[self.on_level, self.validation.level[self.on_level]]
-        nll = -np.log(np.maximum(true.astype(np.float64), _SMALLEST_PROBABILITY))
-        return float(np.sqrt(np.mean(error**2))), float(nll.mean()) if len(nll) else None
-
-
-class _Average:
-    """The mean of the parameters over the last epochs, about `epochs` of them.
-
-    After each epoch the mean moves 1 / min(epochs so far, n) of the way, so that it is plain at first and
-    then forgets.
-    """
-
-    def __init__(self, epochs: int) -> None:
-        self.most = epochs
-        self.taken = 0
-        self.mean: Parameters | None = None
-
-    def add(self, parameters: Parameters) -> Parameters:
-        """Take the parameters of an epoch in, and return the mean."""
-        self.taken += 1
-        if self.most == 1:
-            return parameters
-        if self.mean is None:
-            self.mean = parameters.copy()
-        share = np.float32(1 / min(self.taken, self.most))
-        for mean, array in zip(self.mean, parameters, strict=True):
-            mean += share * (array - mean)
-        return self.mean
-
-
 class _Training:
     """What the stages of one training have in common, and the figures so far."""
 
@@ -193,7 +71,7 @@ class _Training:
             data.ratings, settings.batch_size, self.order, data.also_rated, data.offset
         )
         self.scratch = _scratch_for(self.batches, self.form)
-        self.validator = _Validator(validation, data, settings) if validation else None
+        self.validator = Validator(validation, data, settings) if validation else None
         self.reports: list[EpochReport] = []
         self.best_epoch, self.best_rmse = 0, np.inf
         self.best_epochs: list[int] = []
@@ -226,7 +104,7 @@ class _Training:
     def run(self, learner: Learner, stage: int, epochs: int) -> None:
         """Do a stage of at most `epochs` epochs, and keep the best parameters of all stages."""
         settings, began, first = self.settings, time.perf_counter(), len(self.reports)
-        average, best_of_stage, best_at = _Average(settings.average), np.inf, -1
+        average, best_of_stage, best_at = Average(settings.average), np.inf, -1
         self.best_epochs.append(0)
         for epoch in range(epochs):
             started = time.perf_counter()

@@ -12,7 +12,7 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
 from rbmcli.models.exploration import MOVED
-from rbmcli.models.fit import Fit, TrainingData, fit
+from rbmcli.models.fit import Fit, fit
 from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.priors import (
     column_base_rates,
@@ -22,6 +22,7 @@ from rbmcli.models.priors import (
     smoothed,
     smoothings,
 )
+from rbmcli.models.training_data import TrainingData
 from rbmcli.progress import Progress
 
 
