@@ -5,7 +5,8 @@ RbmcliError                  1   something unexpected
 ├── UsageError               2   options that do not fit together or are out of range
 ├── DataError                3   an input file or table that cannot be used
 ├── MismatchError            4   files that do not belong together, or a schema that differs
-└── LockedError              5   another run is writing the same output
+├── LockedError              5   another run is writing the same output
+└── StoppedError           130   no failure: training was asked to stop
 
 A message says what is wrong, where, and what was expected; a hint says what to do next.
 """
@@ -58,3 +59,9 @@ class LockedError(RbmcliError):
     """Another run holds the lock of an output."""
 
     exit_code = 5
+
+
+class StoppedError(RbmcliError):
+    """Training was asked to stop, and did between two mini-batches."""
+
+    exit_code = 130

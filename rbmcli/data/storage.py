@@ -224,7 +224,14 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_parquet(table: pa.Table, path: Path, contract: Contract, metadata: dict[str, Any]) -> None:
+def write_parquet(
+    table: pa.Table,
+    path: Path,
+    contract: Contract,
+    metadata: dict[str, Any],
+    *,
+    row_group_rows: int = ROW_GROUP_ROWS,
+) -> None:
     """Write a table under a contract: atomically, with page checksums and the JSON metadata.
 
     Parameters
@@ -238,6 +245,8 @@ def write_parquet(table: pa.Table, path: Path, contract: Contract, metadata: dic
     metadata : dict
         What goes into the JSON beside format, version and hash. Nothing in it may vary between equal
         runs.
+    row_group_rows : int
+        Rows of a row group; few where rows are large, because a row group must fit into 2 GiB.
     """
     encoded = encode_metadata(contract, metadata)
     schema = table.schema.with_metadata({METADATA_KEY: encoded})
@@ -246,7 +255,7 @@ def write_parquet(table: pa.Table, path: Path, contract: Contract, metadata: dic
         pq.write_table(
             table.replace_schema_metadata(schema.metadata),
             temporary,
-            row_group_size=ROW_GROUP_ROWS,
+            row_group_size=row_group_rows,
             compression="zstd",
             write_page_checksum=True,
         )

@@ -14,10 +14,10 @@ class Average:
     then forgets.
     """
 
-    def __init__(self, epochs: int) -> None:
+    def __init__(self, epochs: int, taken: int = 0, mean: Parameters | None = None) -> None:
         self.most = epochs
-        self.taken = 0
-        self.mean: Parameters | None = None
+        self.taken = taken
+        self.mean = mean
 
     def add(self, parameters: Parameters) -> Parameters:
         """Take the parameters of an epoch in, and return the mean."""
