@@ -25,7 +25,7 @@ from rbmcli.models.tuning import SearchSpace, search_space
 from rbmcli.pipeline.search import Search, TrialOutcome
 from rbmcli.pipeline.search_journal import open_study
 from rbmcli.pipeline.settings_file import write_settings
-from rbmcli.pipeline.train import TrainingInput, read_training
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
 NOT_OF_A_SEARCH = ("preset", "seed", "validation")
