@@ -45,7 +45,7 @@ class _Terminated(BaseException):
 
 def _print_version(asked: bool) -> None:
     if asked:
-        from rbmcli.cli.console import package_version
+        from rbmcli.versions import package_version
 
         print(f"rbmcli {package_version('rbmcli')}")
         raise typer.Exit

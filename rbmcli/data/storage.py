@@ -230,7 +230,7 @@ def write_parquet(
     contract: Contract,
     metadata: dict[str, Any],
     *,
-    row_group_rows: int = ROW_GROUP_ROWS,
+    rows_are_large: bool = False,
 ) -> None:
     """Write a table under a contract: atomically, with page checksums and the JSON metadata.
 
@@ -245,8 +245,9 @@ def write_parquet(
     metadata : dict
         What goes into the JSON beside format, version and hash. Nothing in it may vary between equal
         runs.
-    row_group_rows : int
-        Rows of a row group; few where rows are large, because a row group must fit into 2 GiB.
+    rows_are_large : bool
+        Whether a row may be many megabytes of bytes that nobody searches. Then each is a row group of its
+        own, which must fit into 2 GiB, and there are neither dictionaries nor statistics.
     """
     encoded = encode_metadata(contract, metadata)
     schema = table.schema.with_metadata({METADATA_KEY: encoded})
@@ -255,7 +256,9 @@ def write_parquet(
         pq.write_table(
             table.replace_schema_metadata(schema.metadata),
             temporary,
-            row_group_size=row_group_rows,
+            row_group_size=1 if rows_are_large else ROW_GROUP_ROWS,
+            use_dictionary=not rows_are_large,
+            write_statistics=not rows_are_large,
             compression="zstd",
             write_page_checksum=True,
         )

@@ -25,7 +25,6 @@ PART_BYTES = 1 << 26
 """Most bytes of an array in one row."""
 
 _SMALL = [entry.name for entry in dataclasses.fields(FitState) if entry.name not in {"arrays", "reports"}]
-_MAY_BE_INFINITE = ("best_rmse", "best_of_stage")
 _FIGURES = ("loss", "valid_rmse", "valid_nll", "is_best")
 _DAMAGED = "delete it, or give --checkpoint another name, to start anew"
 
@@ -58,7 +57,7 @@ def save_checkpoint(path: Path, description: Mapping[str, Any], states: Saved, *
         "fits": [{"key": key, **_as_figures(state)} for key, state in states],
         "fingerprint": _fingerprint(arrays),
     }
-    write_parquet(_as_table(arrays), path, CHECKPOINT, metadata, row_group_rows=1)
+    write_parquet(_as_table(arrays), path, CHECKPOINT, metadata, rows_are_large=True)
 
 
 def load_checkpoint(path: Path) -> tuple[Saved, dict[str, Any]]:
@@ -89,19 +88,21 @@ def load_checkpoint(path: Path) -> tuple[Saved, dict[str, Any]]:
 
 def _as_figures(state: FitState) -> dict[str, Any]:
     """Return all but the arrays of a state, JSON-ready."""
-    small = {name: getattr(state, name) for name in _SMALL}
-    for name in _MAY_BE_INFINITE:
-        small[name] = small[name] if math.isfinite(small[name]) else None
-    return {
-        **small,
-        "reports": [{name: getattr(report, name) for name in _FIGURES} for report in state.reports],
-    }
+    reports = [{name: _to_json(getattr(report, name)) for name in _FIGURES} for report in state.reports]
+    return {**{name: _to_json(getattr(state, name)) for name in _SMALL}, "reports": reports}
+
+
+def _to_json(value: Any) -> Any:
+    """Return a figure, or as text one that JSON does not know."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _from_json(value: Any) -> Any:
+    return float(value) if isinstance(value, str) else value
 
 
 def _from_figures(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray], prefix: str) -> FitState:
-    small = {name: figures[name] for name in _SMALL}
-    for name in _MAY_BE_INFINITE:
-        small[name] = np.inf if small[name] is None else float(small[name])
+    small = {name: _from_json(figures[name]) for name in _SMALL}
     if small["failure"] is not None:
         small["failure"] = tuple(small["failure"])
     # A generator takes its state only if it makes sense.
@@ -113,7 +114,7 @@ def _from_figures(figures: Mapping[str, Any], arrays: Mapping[str, np.ndarray], 
             EpochReport(
                 epoch=number,
                 epochs=count,
-                **{name: report[name] for name in _FIGURES},
+                **{name: _from_json(report[name]) for name in _FIGURES},
                 ratings_per_second=0.0,
                 seconds_left=0.0,
             )

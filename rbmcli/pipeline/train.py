@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from rbmcli.config import InputSettings, LevelSettings, TrainSettings
 from rbmcli.data.intake import Source
 from rbmcli.data.storage import check_target
+from rbmcli.errors import UsageError
+from rbmcli.models.checkpoint import Checkpoint
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
-from rbmcli.pipeline.training_input import read_training
+from rbmcli.pipeline.run_checkpoint import (
+    SECONDS_BETWEEN_SAVES,
+    RunCheckpoint,
+    open_checkpoint,
+    telling_how_to_go_on,
+)
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
 
@@ -49,6 +59,10 @@ def train(
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_interval: float = SECONDS_BETWEEN_SAVES,
+    stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
     """Train a Restricted Boltzmann Machine on ratings.
 
@@ -71,6 +85,16 @@ def train(
         The scale, where the file does not name its levels.
     progress : Progress
         Told each epoch.
+    checkpoint : path, optional
+        File to keep everything in that the rest of the run depends on, so that it can be stopped, or killed,
+        and go on.
+    resume : bool
+        Whether to go on from that file, if it exists; the model is that of an unbroken run, to the byte. It
+        must be of a run with the same data and settings; only `settings.epochs` may be larger.
+    checkpoint_interval : float
+        Seconds between two times that it is saved; 0 saves at the end of every epoch.
+    stop : callable, optional
+        Asked after every mini-batch, without arguments, whether to stop.
 
     Returns
     -------
@@ -79,19 +103,52 @@ def train(
     Raises
     ------
     UsageError
-        If the model may not be written there.
+        If the model or the checkpoint may not be written there.
     DataError
-        If the ratings cannot be used.
+        If the ratings or the checkpoint cannot be used.
     MismatchError
-        If the validation ratings do not belong to the training ratings.
+        If the validation ratings do not belong to the training ratings, or the checkpoint is of another run.
+    LockedError
+        If another run has the checkpoint.
+    StoppedError
+        If `stop` said so; the checkpoint is saved then, and no model is written.
     DivergenceError
         If training leaves the finite numbers; then no model is written.
     """
     path = check_target(output, [ratings, valid, also_rated])
-    given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
-    model = train_rbm(given.ratings, given.held_out, given.levels, given.settings, progress)
+    if resume and checkpoint is None:
+        raise UsageError("--resume goes on from a checkpoint: give --checkpoint FILE too")
+    sources = [ratings, valid, also_rated]
+    with ExitStack() as stack:
+        file = None
+        if checkpoint is not None:
+            opened = open_checkpoint(
+                checkpoint,
+                resume=resume,
+                interval=checkpoint_interval,
+                others=[*sources, path],
+                progress=progress,
+            )
+            file = stack.enter_context(opened)
+        given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+        model = _trained(given, file, stop, progress)
     model.record["data_fingerprint"] = given.fingerprint
     return _result(model, path, progress)
+
+
+def _trained(
+    given: TrainingInput, file: RunCheckpoint | None, stop: Callable[[], bool] | None, progress: Progress
+) -> Rbm:
+    """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
+    stop = stop or (lambda: False)
+    parts = given.ratings, given.held_out, given.levels, given.settings, progress
+    with telling_how_to_go_on(file.path if file else None, progress):
+        if file is None:
+            return train_rbm(*parts, Checkpoint(stop))
+        checkpoint = file.of(given, stop, progress)
+        model = train_rbm(*parts, checkpoint)
+        checkpoint.complete()
+    return model
 
 
 def _result(model: Rbm, path: Path | None, progress: Progress) -> TrainResult:

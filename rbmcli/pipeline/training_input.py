@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSettings
 from rbmcli.data.duplicates import resolve_duplicates
-from rbmcli.data.fingerprints import ratings_fingerprint
+from rbmcli.data.fingerprints import column_fingerprint, ratings_fingerprint, run_fingerprint
 from rbmcli.data.ids import align_ids
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import split_random
+from rbmcli.data.storage import digest
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
@@ -50,6 +52,23 @@ class TrainingInput:
     levels: Levels
     settings: TrainSettings
     fingerprint: str
+
+    def fingerprints(self) -> dict[str, Any]:
+        """Return what tells all data of a run from other data, by what it is; None for what there is not."""
+        table, valid = self.table, None
+        if self.settings.validation == "file":
+            table, valid = (table.filter(pa.array(part)) for part in (~self.held_out, self.held_out))
+        day, also_rated, edges = self.ratings.day, self.ratings.also_rated, self.levels.edges
+        dated = None if day is None else self.table.append_column("day", pa.array(day))
+        pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
+        return {
+            "ratings": run_fingerprint(table, {}),
+            "validation ratings": None if valid is None else run_fingerprint(valid, {}),
+            "levels": [float(value) for value in self.levels.values],
+            "edges of the bins": None if edges is None else [float(edge) for edge in edges],
+            "also-rated pairs": None if pairs is None else digest(pairs),
+            "days of the ratings": None if dated is None else column_fingerprint(dated, "day"),
+        }
 
 
 def read_training(

@@ -13,12 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from rbmcli.config import InputSettings, LevelSettings, ResolvedSettings, TrainSettings, TuneSettings
-from rbmcli.data.fingerprints import run_fingerprint
 from rbmcli.data.intake import Source
-from rbmcli.data.storage import check_target, digest
+from rbmcli.data.storage import check_target
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
@@ -192,18 +190,10 @@ def _targets(
 
 def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what tells one search from another: its ratings, its settings, and what it searches."""
-    also_rated = read.ratings.also_rated
-    pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
-    table, valid = read.table, None
-    if read.settings.validation == "file":
-        table, valid = (table.filter(pa.array(part)) for part in (~read.held_out, read.held_out))
     # The first that differs is told.
     return {
         "settings": {**fixed, "seed": read.settings.seed},
-        "ratings": run_fingerprint(table, {}),
-        "validation ratings": None if valid is None else run_fingerprint(valid, {}),
-        "levels": [float(value) for value in read.levels.values],
-        "also-rated pairs": None if pairs is None else digest(pairs),
+        **read.fingerprints(),
         "ranges or defaults": space.as_dict(),
     }
 
