@@ -10,7 +10,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -18,13 +18,15 @@ from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tu
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
-from rbmcli.errors import RbmcliError
+from rbmcli.cli.signals import Terminated, first_arrival, handling
+from rbmcli.errors import RbmcliError, StoppedError
 
 EXIT_UNEXPECTED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 EXIT_CLOSED_PIPE = 141
 EXIT_TERMINATED = 143
+_EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
 
 EPILOG = (
     "Exit codes: 0 done, 1 unexpected, 2 usage, 3 bad data, 4 files that do not belong together, "
@@ -37,10 +39,6 @@ EPILOG = (
 
 # Typer has Click inside itself under a private name; this public class leads to the base of usage errors.
 _TYPER_ERROR = typer.BadParameter.__mro__[2]
-
-
-class _Terminated(BaseException):
-    """SIGTERM arrived: no Exception, so that nothing but the end of the program catches it."""
 
 
 def _print_version(asked: bool) -> None:
@@ -94,18 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code; the help lists them.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return _run(arguments)
-    except BrokenPipeError:
-        _discard_output()
-        return EXIT_CLOSED_PIPE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except _Terminated:
-        return EXIT_TERMINATED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with handling(_EXIT_OF_SIGNAL):
+        try:
+            return _run(arguments)
+        except BrokenPipeError:
+            _discard_output()
+            return EXIT_CLOSED_PIPE
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except Terminated:
+            return EXIT_TERMINATED
 
 
 def _run(arguments: list[str]) -> int:
@@ -154,16 +150,15 @@ def _is_bundle(argument: str, known: dict[str, bool]) -> bool:
     )
 
 
-def _terminate(signal_number: int, frame: object) -> NoReturn:
-    raise _Terminated
-
-
 def _code_of(error: BaseException | None, running: Running) -> int:
     """Return the exit code of an error, after telling what there is to tell about it."""
     if isinstance(error, BrokenPipeError):
         raise error
     if running.debug and error is not None:
         traceback.print_exception(error)
+    if isinstance(error, StoppedError):
+        # The command has told it, as something that was asked for and not as an error.
+        return EXIT_TERMINATED if first_arrival() == signal.SIGTERM else EXIT_INTERRUPTED
     if isinstance(error, RbmcliError):
         log_error(running, error.message, error.hint)
         return error.exit_code

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
 
+from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale, Seed
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset, Validating
+from rbmcli.cli.signals import held_back
+from rbmcli.cli.train_options import (
+    Discriminative,
+    Divergence,
+    Learning,
+    Machine,
+    Preset,
+    Validating,
+)
 from rbmcli.config import TrainSettings
 from rbmcli.errors import UsageError
 
@@ -30,6 +40,7 @@ def command(
     divergence: Divergence,
     discriminative: Discriminative,
     validating: Validating,
+    keeping: Keeping,
     reading: Reading,
     scale: Scale,
     running: Running,
@@ -37,9 +48,13 @@ def command(
 ) -> None:
     """Train a Restricted Boltzmann Machine and write it to one Parquet file.
 
-    The parameters of the epoch with the best validation RMSE are kept.
+    The parameters of the epoch with the best validation RMSE are kept. With a checkpoint, Ctrl-C and SIGTERM
+    stop after the mini-batch under way, and all is saved. The same command with --resume goes on from there,
+    and its model is that of an unbroken run, to the byte.
 
         rbmcli train prepared/train.parquet --valid prepared/valid.parquet -o model.parquet
+
+        rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
     started = time.monotonic()
     model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
@@ -48,16 +63,21 @@ def command(
     from rbmcli.pipeline.train import train
 
     progress = open_progress(running)
-    result = train(
-        ratings,
-        output,
-        valid=validating.valid,
-        also_rated=validating.also_rated,
-        settings=settings,
-        input_settings=reading.settings(),
-        level_settings=scale.settings(),
-        progress=progress,
-    )
+    with ExitStack() as stack:
+        result = train(
+            ratings,
+            output,
+            valid=validating.valid,
+            also_rated=validating.also_rated,
+            settings=settings,
+            input_settings=reading.settings(),
+            level_settings=scale.settings(),
+            progress=progress,
+            checkpoint=keeping.checkpoint,
+            resume=keeping.resume,
+            checkpoint_interval=keeping.checkpoint_interval,
+            stop=None if keeping.checkpoint is None else stack.enter_context(held_back()),
+        )
     figures = {
         "best_epoch": result.best_epoch,
         "epochs_run": len(result.model.record["epochs"]),
