@@ -185,7 +185,7 @@ def _description(given: TrainingInput) -> dict[str, Any]:
     shape = shape_of(given.ratings, given.held_out, given.levels)
     description = {
         "settings": settings,
-        "epochs": resolved(given.settings, shape).epochs,
+        "most_epochs": resolved(given.settings, shape).epochs,
         "seed": given.settings.seed,
         "data": given.fingerprints(),
         **given.levels.as_metadata(),
@@ -197,14 +197,16 @@ def _description(given: TrainingInput) -> dict[str, Any]:
 
 def _check_same_run(now: dict[str, Any], then: dict[str, Any], path: Path, progress: Progress) -> None:
     try:
-        settings, data, epochs, versions = (then[name] for name in ("settings", "data", "epochs", "versions"))
+        settings, data, epochs, versions = (
+            then[name] for name in ("settings", "data", "most_epochs", "versions")
+        )
         differences = [
             f"{_option(name)} is {_told(value)}, and was {_told(settings.get(name))} in the checkpoint"
             for name, value in now["settings"].items()
             if settings.get(name) != value
         ]
-        if now["epochs"] < epochs:
-            differences.append(f"--epochs is {now['epochs']}, and was {epochs} in the checkpoint")
+        if now["most_epochs"] < epochs:
+            differences.append(f"--epochs is {now['most_epochs']}, and was {epochs} in the checkpoint")
         differences += [
             f"the {name} are not those of the checkpoint"
             for name, value in now["data"].items()

@@ -290,5 +290,5 @@ def test_more_epochs_after_a_finished_run_give_the_model_of_a_long_one(
     assert main([*TRAIN, *KEEP, "--resume", "--epochs", "5", "-q"]) == 0
 
     assert Path("m.parquet").read_bytes() == long
-    assert read_footer(Path("c.parquet"))[1]["epochs"] == 5
+    assert read_footer(Path("c.parquet"))[1]["most_epochs"] == 5
     assert rbmcli.load_model("m.parquet").settings.epochs == 5
