@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from rbmcli.cli.options import FILES
+from rbmcli.config.train import SECONDS_BETWEEN_SAVES
 
 
 @dataclass(frozen=True)
@@ -41,4 +42,4 @@ class Keeping:
             help="Save no more often than that; 0 saves after each epoch.",
             rich_help_panel=FILES,
         ),
-    ] = 30.0
+    ] = SECONDS_BETWEEN_SAVES

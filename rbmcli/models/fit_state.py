@@ -134,22 +134,26 @@ class FitState:
     def suits(self, limits: tuple[int, ...]) -> bool:
         """Return whether a training of at most so many epochs a stage comes by this state."""
         if self.failure is not None:
-            return True
-        ended = zip(self.epochs_run, self.endings, limits, strict=False)
-        for stage, (run, ending, limit) in enumerate(ended):
-            may_be_more = ending == BY_PATIENCE or (stage == self.stage and self.has_learner)
-            if not (run == limit or (run < limit and may_be_more)):
-                return False
+            return self.is_result_of(limits)
         if self.stage_is_over:
-            return not self.is_over or bool(self.of(BEST))
-        return self.epoch < limits[self.stage] and self.has_learner
+            may_go_on = self.has_learner and self.epoch < limits[self.stage]
+            has_best = bool(self.of(BEST)) or not self.is_over
+            return has_best and self._comes_through(limits, besides=self.stage if may_go_on else None)
+        return self._comes_through(limits) and self.epoch < limits[self.stage] and self.has_learner
 
     def is_result_of(self, limits: tuple[int, ...]) -> bool:
         """Return whether this is how a training of at most so many epochs a stage ends."""
-        if not self.is_over or self.failure is not None:
-            return self.is_over
-        ended = zip(self.epochs_run, self.endings, limits, strict=True)
-        return all(run == limit or (run < limit and how == BY_PATIENCE) for run, how, limit in ended)
+        if self.failure is not None and self.epoch >= limits[self.stage]:
+            return False
+        return self.is_over and self._comes_through(limits)
+
+    def _comes_through(self, limits: tuple[int, ...], besides: int | None = None) -> bool:
+        """Return whether stages of at most so many epochs end as those did that are over, but for one."""
+        ended = enumerate(zip(self.epochs_run, self.endings, limits, strict=False))
+        return all(
+            run == limit or (run < limit and how == BY_PATIENCE) or stage == besides
+            for stage, (run, how, limit) in ended
+        )
 
     def reopen(self, limits: tuple[int, ...]) -> None:
         """Let a stage whose epochs were used up go on where it has more of them now."""

@@ -22,7 +22,6 @@ from rbmcli.pipeline.training_input import TrainingInput
 from rbmcli.progress import Progress
 from rbmcli.versions import package_version
 
-SECONDS_BETWEEN_SAVES = 30.0
 _PACKAGES = ("rbmcli", "numpy", "numba")
 _START_ANEW = "leave out --resume to start anew, which replaces the checkpoint"
 
@@ -62,10 +61,10 @@ class RunCheckpoint:
             over = sum(state.is_over for _, state in self.saved)
             progress.info(f"{self.path}: going on from {over:,} trainings that are over{self._under_way()}")
 
-        def save(states: Saved, is_complete: bool) -> None:
+        def _save(states: Saved, is_complete: bool) -> None:
             save_checkpoint(self.path, description, states, is_complete=is_complete)
 
-        return SavedCheckpoint(save, self.interval, stop, self.saved)
+        return SavedCheckpoint(_save, self.interval, stop, self.saved)
 
     def _under_way(self) -> str:
         epochs = [len(state.reports) for _, state in self.saved if not state.is_over]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rbmcli.config import InputSettings, LevelSettings, TrainSettings
+from rbmcli.config.train import SECONDS_BETWEEN_SAVES
 from rbmcli.data.intake import Source
 from rbmcli.data.storage import check_target
 from rbmcli.errors import UsageError
@@ -16,12 +17,7 @@ from rbmcli.models.checkpoint import Checkpoint
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
-from rbmcli.pipeline.run_checkpoint import (
-    SECONDS_BETWEEN_SAVES,
-    RunCheckpoint,
-    open_checkpoint,
-    telling_how_to_go_on,
-)
+from rbmcli.pipeline.run_checkpoint import RunCheckpoint, open_checkpoint, telling_how_to_go_on
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 

@@ -177,7 +177,8 @@ def test_trainings_of_before_stay_until_the_run_has_come_to_them() -> None:
         (FitState(True, 1, epochs_run=[3], arrays={"learner/x": np.zeros(1)}), (4,), False, True),
         (FitState(True, 1, epochs_run=[3], arrays={"learner/x": np.zeros(1)}), (3,), False, False),
         (FitState(True, 1, epochs_run=[3]), (4,), False, False),
-        (FitState(True, 1, failure=("it went wrong", "")), (4,), True, True),
+        (FitState(True, 1, epochs_run=[3], failure=("it went wrong", "")), (4,), True, True),
+        (FitState(True, 1, epochs_run=[3], failure=("it went wrong", "")), (3,), False, False),
     ],
     ids=[
         "ended by its epochs",
@@ -190,6 +191,7 @@ def test_trainings_of_before_stay_until_the_run_has_come_to_them() -> None:
         "under way, no epoch left",
         "under way, nothing to go on from",
         "failed",
+        "failed beyond",
     ],
 )
 def test_what_a_state_can_serve_for_depends_on_how_its_stages_ended(
@@ -200,6 +202,14 @@ def test_what_a_state_can_serve_for_depends_on_how_its_stages_ended(
     assert (checkpoint.finished(KEYS[0], limits) is state) == is_result
     assert (checkpoint.begin(KEYS[0], limits) is state) == suits
     assert checkpoint.finished(KEYS[1], limits) is checkpoint.begin(KEYS[1], limits) is None
+
+
+@pytest.mark.parametrize(("ending", "suits"), [(BY_EPOCHS, False), (BY_PATIENCE, True)])
+def test_a_second_stage_that_failed_may_not_with_more_epochs_of_the_first(ending: str, suits: bool) -> None:
+    state = FitState(True, 2, epochs_run=[4, 2], endings=[ending], failure=("it went wrong", ""))
+
+    assert state.suits((4, 4))
+    assert state.suits((5, 5)) == state.is_result_of((5, 5)) == suits
 
 
 @pytest.mark.parametrize(("limits", "suits"), [((4, 4), True), ((5, 5), False)])
