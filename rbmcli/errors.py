@@ -7,7 +7,8 @@ RbmcliError                  1   something unexpected
 ├── DataError                3   an input file or table that cannot be used
 ├── MismatchError            4   files that do not belong together, or a schema that differs
 ├── LockedError              5   another run is writing the same output
-└── GateError                6   a figure is on the wrong side of --fail-if
+├── GateError                6   a figure is on the wrong side of --fail-if
+└── StoppedError           130   no failure: training was asked to stop
 
 A message says what is wrong, where, and what was expected; a hint says what to do next.
 """
@@ -91,3 +92,9 @@ class GateError(RbmcliError):
     def __init__(self, message: str, *, hint: str = "", result: object = None) -> None:
         super().__init__(message, hint=hint)
         self.result = result
+
+
+class StoppedError(RbmcliError):
+    """Training was asked to stop, and did between two mini-batches."""
+
+    exit_code = 130

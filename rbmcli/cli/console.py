@@ -17,6 +17,7 @@ from typing import Any
 from rbmcli.cli.lines import LineProgress
 from rbmcli.cli.options import Running
 from rbmcli.cli.timings import TimedProgress
+from rbmcli.versions import package_version
 
 RESULT_SCHEMA_VERSION = 1
 REPORTED_PACKAGES = ("rbmcli", "numpy", "numba", "pyarrow", "pandas")
@@ -88,17 +89,6 @@ def package_versions(further: Sequence[str] = ()) -> dict[str, str]:
         "python": platform.python_version(),
         **{name: package_version(name) for name in (*REPORTED_PACKAGES, *further)},
     }
-
-
-def package_version(name: str) -> str:
-    """Return the version of an installed package; 'not installed' for a source tree run in place."""
-    # Imported late because it takes a tenth of the time that the help may take.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
 
 
 def print_result(result: CommandResult, progress: TimedProgress) -> None:

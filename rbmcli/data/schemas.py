@@ -72,9 +72,20 @@ METRICS = Contract(
         "n": ("int64",),
     },
 )
+CHECKPOINT = Contract(
+    "checkpoint",
+    1,
+    {
+        "name": ("string",),
+        "type": ("string",),
+        "shape": ("list<element: int64>",),
+        "data": ("binary",),
+    },
+)
 
 CONTRACTS = {
-    contract.format: contract for contract in (RATINGS, MODEL, PREDICTIONS, RECOMMENDATIONS, METRICS)
+    contract.format: contract
+    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, METRICS)
 }
 
 

@@ -33,7 +33,7 @@ from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
 from rbmcli.pipeline.recommend import read_recommendation_input
-from rbmcli.pipeline.train import read_training
+from rbmcli.pipeline.training_input import read_training
 from rbmcli.progress import Progress
 
 _SAMPLE_ROWS = 10_000
