@@ -14,7 +14,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune
+from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune, warmup
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
@@ -75,7 +75,7 @@ def _build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
     )
     app.callback(epilog=EPILOG)(_root)
-    for module in (prepare, train, tune, predict, recommend, evaluate, inspect):
+    for module in (prepare, train, tune, predict, recommend, evaluate, inspect, warmup):
         app.command(module.__name__.rpartition(".")[2])(module.command)
     return app
 

@@ -16,7 +16,7 @@ import inspect
 import os
 import pickle
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -175,14 +175,13 @@ def keep_compiled(dispatcher: Any) -> Any:
 
 @dataclass(frozen=True)
 class CacheFigures:
-    """What was compiled in this process and what was not.
+    """What this process has compiled, and what it has found compiled.
 
     Attributes
     ----------
-    compiled : int
-        Functions compiled, one for each signature, those counted that other ones inline.
-    loaded : int
-        Functions that were there already and have been loaded.
+    compiled, loaded : int
+        Kernels that run in threads, which is all that take long to compile; those that they inline are
+        part of them.
     failure : Exception or None
         Why something compiled could not be kept, if that is so.
     """
@@ -193,16 +192,10 @@ class CacheFigures:
 
 
 def cache_figures() -> CacheFigures:
-    """Return what was compiled and loaded since the process began."""
+    """Return what has been compiled and loaded since the process began."""
+    threaded = [kernel.stats for kernel in _kept if kernel.targetoptions.get("parallel")]
     return CacheFigures(
-        compiled=sum(kernel.stats.cache_misses.total() for kernel in _kept),
-        loaded=sum(kernel.stats.cache_hits.total() for kernel in _kept),
+        compiled=sum(stats.cache_misses.total() for stats in threaded),
+        loaded=sum(stats.cache_hits.total() for stats in threaded),
         failure=next((kernel._cache.failure for kernel in _kept if kernel._cache.failure), None),
     )
-
-
-def signatures() -> Iterator[tuple[str, int]]:
-    """Yield the name of each kernel in use, and the number of its signatures in this process."""
-    for kernel in _kept:
-        if kernel.signatures:
-            yield kernel._cache._name, len(kernel.signatures)

@@ -26,10 +26,8 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 def _compiled(**options: Any) -> Decorator:
     """Return a decorator that has Numba compile a function, and keeps what comes out of it."""
 
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        return keep_compiled(numba.njit(nogil=True, error_model="numpy", **options)(function))
-
-    return decorate
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)
+    return lambda function: keep_compiled(compiled(function))
 
 
 # A function that is compiled for itself and again inside its caller exists twice in the process that

@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = ("prepare", "train", "tune", "predict", "recommend", "evaluate", "inspect")
+COMMANDS = ("prepare", "train", "tune", "predict", "recommend", "evaluate", "inspect", "warmup")
 HEAVY = ("numba", "pandas", "pyarrow", "numpy")
 
 
