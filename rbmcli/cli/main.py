@@ -15,6 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune, warmup
+from rbmcli.cli.imports import do_without_pandas
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
@@ -93,6 +94,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code; the help lists them.
     """
+    if arguments is None:
+        do_without_pandas()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:

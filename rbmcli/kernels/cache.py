@@ -26,6 +26,8 @@ import numba
 import platformdirs
 
 _DIGEST_SIZE = 32
+_LAST_LOOKED_INTO = (0, 68)
+"""Newest Numba whose loading of compiled code is known in detail."""
 
 
 @cache
@@ -73,7 +75,7 @@ class KernelCache:
         """Return the compiled code for a signature, or None if there is none that can be used."""
         # Damage shows in more ways than can be listed, and so does a Numba that works in another way.
         try:
-            target_context.refresh()
+            _make_ready(target_context)
             identity = self._identity(sig, target_context.codegen())
             content = self._path(identity).read_bytes()
             body = content[_DIGEST_SIZE:]
@@ -132,6 +134,21 @@ def _file_digest(path: str) -> str:
 
 def _digest(content: bytes) -> bytes:
     return hashlib.blake2b(content, digest_size=_DIGEST_SIZE).digest()
+
+
+def _make_ready(target_context: Any) -> None:
+    """Let compiled code be loaded.
+
+    Loading takes the functions that manage memory, and of all else that Numba gets ready no more than the
+    code itself asks for. The rest is for compiling, before which Numba does all of it, and takes a quarter
+    of a second, which is much of what a small command takes.
+    """
+    if numba.version_info.short > _LAST_LOOKED_INTO:
+        target_context.refresh()
+        return
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(target_context)
 
 
 def _pickled(value: object) -> bytes:
