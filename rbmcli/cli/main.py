@@ -15,7 +15,7 @@ from typing import Annotated
 
 import typer
 
-from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune
+from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune, warmup
 from rbmcli.cli.exit_codes import (
     EXIT_CLOSED_PIPE,
     EXIT_DONE,
@@ -25,6 +25,7 @@ from rbmcli.cli.exit_codes import (
     EXIT_USAGE,
     MEANINGS,
 )
+from rbmcli.cli.imports import do_without_pandas
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
@@ -32,7 +33,7 @@ from rbmcli.cli.signals import Terminated, first_arrival, handling
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.errors import RbmcliError, StoppedError
 
-COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect)
+COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect, warmup)
 """The modules of the commands, in the order of the help."""
 
 _EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
@@ -101,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code; the help lists them.
     """
+    if arguments is None:
+        do_without_pandas()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     with handling(_EXIT_OF_SIGNAL):
         try:

@@ -43,6 +43,7 @@ RUNS = {
     "evaluate": ("evaluate", "p.parquet", *HISTORY),
     "inspect": ("inspect", "p.parquet"),
     "tune": ("tune", TRAIN, "--trials", "2", *QUICK, "-o", "best.toml"),
+    "warmup": ("warmup",),
     "dry_run": (
         "recommend",
         "m.parquet",
@@ -53,6 +54,7 @@ RUNS = {
         "--dry-run",
     ),
 }
+UNSTEADY = {"bytes", "folder", "compiled", "loaded", "size", "memory", "fingerprint", "run"}
 Check = Callable[[str, str], None]
 
 
@@ -117,7 +119,16 @@ def _steady(value: Any, key: str = "") -> Any:
         return sorted(value)
     if isinstance(value, dict):
         return {name: _steady(entry, name) for name, entry in value.items()}
-    if key in {"bytes", "size", "memory", "fingerprint", "run"} or key.endswith("_fingerprint"):
+    if key in {
+        "bytes",
+        "folder",
+        "compiled",
+        "loaded",
+        "size",
+        "memory",
+        "fingerprint",
+        "run",
+    } or key.endswith("_fingerprint"):
         return type(value).__name__
     if isinstance(value, list):
         return [_steady(entry, key) for entry in value]
