@@ -14,12 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the command line say how much tests/faults tries."""
+    """Add the options of this project's tests."""
+    parser.addoption("--update-golden", action="store_true", help="write the files of tests/golden/ anew")
     parser.addoption(
-        "--faults",
-        choices=["some", "full"],
-        default="some",
-        help="how many faults to try: some, or all that make test-faults does",
+        "--faults", choices=["some", "full"], default="some", help="how many faults tests/faults/ tries"
     )
 
 

@@ -53,6 +53,7 @@ class BarProgress(TimedProgress):
     def __init__(self, running: Running) -> None:
         super().__init__()
         self._running = running
+        self._has_header = False
         # Colours stay off where NO_COLOR is set: Rich looks at it itself.
         self._console = Console(
             stderr=True, force_terminal=True if running.progress == "always" else None, highlight=False
@@ -86,7 +87,9 @@ class BarProgress(TimedProgress):
         """Print the epoch's row of the table, below a header if it is the first; unless quiet."""
         if self._running.quiet:
             return
-        if report.epoch == 1:
+        # Training that goes on from a checkpoint has no first epoch.
+        if report.epoch == 1 or not self._has_header:
+            self._has_header = True
             self._console.print(Text(EPOCH_HEADER, style="bold"), soft_wrap=True)
         self._console.print(Text(epoch_row(report), style="green" if report.is_best else ""), soft_wrap=True)
 

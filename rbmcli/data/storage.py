@@ -149,6 +149,8 @@ def write_table(
     contract: Contract,
     metadata: dict[str, Any],
     file_format: str = "parquet",
+    *,
+    rows_are_large: bool = False,
 ) -> None:
     """Write a table under a contract: whole or not at all.
 
@@ -165,6 +167,9 @@ def write_table(
         runs.
     file_format : {"parquet", "arrow", "csv", "jsonl"}
         The metadata stand in the first two only.
+    rows_are_large : bool
+        Whether a row may be many megabytes of bytes that nobody searches. Then each is a row group of its
+        own, which must fit into 2 GiB, and there are neither dictionaries nor statistics.
 
     Raises
     ------
@@ -173,7 +178,7 @@ def write_table(
     """
     table = under_contract(table, contract, metadata, str(target))
     with open_output(target) as file:
-        write_to(table, file, file_format)
+        write_to(table, file, file_format, rows_are_large=rows_are_large)
 
 
 def under_contract(table: pa.Table, contract: Contract, metadata: dict[str, Any], where: str) -> pa.Table:
@@ -185,11 +190,19 @@ def under_contract(table: pa.Table, contract: Contract, metadata: dict[str, Any]
     return table.replace_schema_metadata(schema.metadata)
 
 
-def write_to(table: pa.Table, file: BinaryIO, file_format: str = "parquet") -> None:
+def write_to(
+    table: pa.Table, file: BinaryIO, file_format: str = "parquet", *, rows_are_large: bool = False
+) -> None:
     """Write a table to a binary file, which need not be seekable, in one of the formats of `write_table`."""
     if file_format == "parquet":
         pq.write_table(
-            table, file, row_group_size=ROW_GROUP_ROWS, compression="zstd", write_page_checksum=True
+            table,
+            file,
+            row_group_size=1 if rows_are_large else ROW_GROUP_ROWS,
+            use_dictionary=not rows_are_large,
+            write_statistics=not rows_are_large,
+            compression="zstd",
+            write_page_checksum=True,
         )
     else:
         {"arrow": write_arrow, "csv": write_csv, "jsonl": write_json_lines}[file_format](table, file)

@@ -19,7 +19,7 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import UNKNOWN
 from rbmcli.data.outputs import Target, check_target
-from rbmcli.data.schemas import METRICS
+from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
@@ -33,7 +33,6 @@ from rbmcli.progress import SILENT, Progress
 ALL = "all"
 SOURCE = "source="
 BASELINE = "baseline="
-FROM_MODEL = ("model", "folded_in")
 GATED_FIGURES = ("rmse", "mae", "nll", "accuracy", "coverage", "n")
 SOURCE_ORDER = ("model", "folded_in", "visible_prior", "row_prior", "global_prior")
 

@@ -13,20 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from rbmcli.config import InputSettings, LevelSettings, ResolvedSettings, TrainSettings, TuneSettings
-from rbmcli.data.fingerprints import run_fingerprint
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
-from rbmcli.data.storage import digest
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
 from rbmcli.pipeline.search import Search, TrialOutcome
 from rbmcli.pipeline.search_journal import open_study
 from rbmcli.pipeline.settings_file import write_settings
-from rbmcli.pipeline.train import TrainingInput, read_training
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
 NOT_OF_A_SEARCH = ("preset", "seed", "validation")
@@ -196,18 +193,10 @@ def _checked_journal(
 
 def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what tells one search from another: its ratings, its settings, and what it searches."""
-    also_rated = read.ratings.also_rated
-    pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
-    table, valid = read.table, None
-    if read.settings.validation == "file":
-        table, valid = (table.filter(pa.array(part)) for part in (~read.held_out, read.held_out))
     # The first that differs is told.
     return {
         "settings": {**fixed, "seed": read.settings.seed},
-        "ratings": run_fingerprint(table, {}),
-        "validation ratings": None if valid is None else run_fingerprint(valid, {}),
-        "levels": [float(value) for value in read.levels.values],
-        "also-rated pairs": None if pairs is None else digest(pairs),
+        **read.fingerprints(),
         "ranges or defaults": space.as_dict(),
     }
 

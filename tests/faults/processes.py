@@ -214,7 +214,10 @@ class NoSpaceAtChange:
 
         def watch(event: str, details: tuple) -> None:
             nonlocal seen
-            if event == "os.remove" or not is_change(event, details, folder):
+            if event not in {"open", "os.mkdir", "os.rename"} or not is_change(event, details, folder):
+                return
+            # A lock that is renamed to be removed needs no space.
+            if event == "os.rename" and str(details[0]).endswith(".lock"):
                 return
             seen += 1
             if seen == self.change:
