@@ -82,6 +82,16 @@ COMMANDS = [
         "-o read.csv",
     ),
     Command(
+        "train with a checkpoint",
+        f"train in/prepared/train.parquet {' '.join(TRAIN)} --checkpoint run.checkpoint --resume "
+        "--checkpoint-interval 0 -o resumed.parquet",
+        ("resumed.parquet",),
+        "--seed 1 --checkpoint other.checkpoint",
+        "predict resumed.parquet --history in/prepared/train.parquet --pairs in/prepared/test.parquet "
+        "-o read.csv",
+        "run.checkpoint",
+    ),
+    Command(
         "predict",
         "predict in/model.parquet --history in/prepared/train.parquet --pairs in/prepared/test.parquet "
         "--probabilities -o predictions.parquet",
