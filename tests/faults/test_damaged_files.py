@@ -6,6 +6,7 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from rbmcli.data.readers.parquet import read_arrow_input
@@ -204,8 +205,10 @@ class Reading:
             if self.path.suffix == ".arrow":
                 with open_input(self.path, "auto") as source:
                     raw = read_arrow_input(source)
-                return 0, (raw.table, raw.metadata), ""
-            return 0, read_parquet(self.path), ""
+                table, metadata = raw.table, raw.metadata
+            else:
+                table, metadata = read_parquet(self.path)
+            return 0, (_types(table.schema), table.to_pydict(), metadata), ""
         except RbmcliError as error:
             return error.exit_code, None, error.message
 
@@ -223,8 +226,12 @@ class ReadingFooter:
             schema, metadata, footer = read_footer(self.path)
         except RbmcliError as error:
             return error.exit_code, None, error.message
-        described = schema.remove_metadata(), metadata, footer.num_rows, footer.num_row_groups
+        described = _types(schema), metadata, footer.num_rows
         return 0, described, ""
+
+
+def _types(schema: pa.Schema) -> dict[str, str]:
+    return {field.name: str(field.type) for field in schema}
 
 
 @pytest.fixture(scope="module")
