@@ -79,9 +79,13 @@ def check_foreign(head: bytes, where: str) -> None:
         raise DataError(f"{where}: the rbmcli metadata is damaged: it is there, but not under its name")
 
 
-def _footer_of(path: Path, length: int) -> bytes:
+def _footer_of(path: Path) -> bytes:
+    """Return the footer of a Parquet file, all of it even where its first bytes say that it is shorter."""
+    size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - length - 8))
+        file.seek(size - 8)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - 8 - length))
         return file.read()
 
 
@@ -140,7 +144,7 @@ def read_parquet(
 
 
 def check_content(table: pa.Table, metadata: dict[str, Any], where: str) -> None:
-    """Take the hashes of the content out of the metadata of a file, and raise `DataError` if it is another."""
+    """Take the hashes of the content out of the metadata of a file; raise `DataError` if it is another."""
     _check_columns(table.schema, table.num_rows, metadata, where)
     expected = metadata.pop(_CONTENT, None)
     if expected is not None and content_hash(table) != expected:
@@ -164,7 +168,7 @@ def _changed(what: str, where: str) -> DataError:
 def _metadata_of(file: pq.ParquetFile, path: Path, where: str) -> dict[str, Any]:
     metadata = decode_metadata(file.schema_arrow, where)
     if not metadata:
-        check_foreign(_footer_of(path, file.metadata.serialized_size), where)
+        check_foreign(_footer_of(path), where)
     return metadata
 
 
