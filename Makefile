@@ -13,7 +13,7 @@ ONLY := defaults
 .PHONY: help demo test test-faults lint reference bench clean
 
 help: ## List the targets.
-	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- Set-up: one virtual environment; a stamp for each set of packages that it holds -----------------
 
