@@ -38,6 +38,8 @@ def tell_plan(command: str, plan: Plan, running: Running, progress: TimedProgres
             facts.append([name, _told(value)])
     facts.append(["memory", f"about {_bytes(plan.memory)}"])
     print_table(["dry run", "nothing is written"], [[name.replace("_", " "), value] for name, value in facts])
+    if not plan.outputs:
+        return
     print()
     print_table(
         ["would write", "rows", "about", "in place of another"],
