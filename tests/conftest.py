@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,6 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the option that lets golden files be written anew."""
     parser.addoption("--update-golden", action="store_true", help="write the files of tests/golden/ anew")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C: what a shell runs in the background ignores it, and so would the commands under test."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

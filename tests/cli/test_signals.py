@@ -28,12 +28,6 @@ KEEP = ["--checkpoint", "c.parquet"]
 Start = Callable[..., "subprocess.Popen[str]"]
 
 
-def hear_signals() -> None:
-    """Undo what a process has inherited about signals."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_DFL)
-
-
 @pytest.fixture
 def start(tmp_path: Path, command_environment: dict[str, str]) -> Iterator[Start]:
     """Start Python, as a rule with the real command; what still runs at the end is killed."""
@@ -48,8 +42,6 @@ def start(tmp_path: Path, command_environment: dict[str, str]) -> Iterator[Start
             text=True,
             cwd=tmp_path,
             env=command_environment,
-            # Tests that run in the background of a shell have SIGINT ignored, and so would their children.
-            preexec_fn=hear_signals,
         )
         started.append(process)
         return process
