@@ -10,7 +10,7 @@ ONLY := defaults
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint reference bench clean
+.PHONY: help demo test test-faults lint reference bench clean
 
 help: ## List the targets.
 	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ demo/report.txt: demo/metrics.json demo/recommendations.parquet sample_data/item
 test: .venv/tested ## Install what tests need, and run them all.
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/kernels
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+test-faults: .venv/tested ## Kill commands, fill disks and damage files by the thousand; takes an hour.
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --faults full tests/faults
 
 lint: .venv/linted ## Check style, types, and that imports go down only.
 	$(BIN)/ruff check .

@@ -45,12 +45,15 @@ class OutputError(RbmcliError):
     """An output cannot be written: no space is left, it is read-only, or the system says no otherwise."""
 
     @classmethod
-    def of(cls, name: object, error: OSError) -> OutputError:
-        """Return the error of an output by its name and what the system said."""
+    def of(cls, name: object, error: OSError, hint: str | None = None) -> OutputError:
+        """Return the error of an output by its name and what the system said.
+
+        Without a hint the output is one of which the old file is as it was.
+        """
         reason = os.strerror(error.errno).lower() if error.errno else str(error).splitlines()[0]
         return cls(
             f"{name}: cannot be written: {reason}",
-            hint="what stood there before is as it was; mend it and run again",
+            hint="what stood there before is as it was; mend it and run again" if hint is None else hint,
         )
 
 

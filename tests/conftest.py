@@ -15,8 +15,11 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that lets golden files be written anew."""
+    """Add the options of this project's tests."""
     parser.addoption("--update-golden", action="store_true", help="write the files of tests/golden/ anew")
+    parser.addoption(
+        "--faults", choices=["some", "full"], default="some", help="how many faults tests/faults/ tries"
+    )
 
 
 def pytest_configure() -> None:

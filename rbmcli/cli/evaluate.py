@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
+from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, FailIf, OutputFormat, Reading, Running
@@ -125,7 +125,7 @@ def _print_tables(result: EvaluateResult) -> None:
         name.removeprefix(SOURCE): figures for name, figures in segments.items() if name.startswith(SOURCE)
     }
     if sources:
-        print()
+        print_line()
         _print_segments(sources, ["share", "rmse", "mae"], "source")
 
 

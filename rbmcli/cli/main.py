@@ -31,6 +31,7 @@ from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
 from rbmcli.cli.signals import Terminated, first_arrival, handling
 from rbmcli.cli.timings import TimedProgress
+from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
 from rbmcli.errors import RbmcliError, StoppedError
 
 COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect, warmup)
@@ -125,7 +126,8 @@ def _run(arguments: list[str]) -> int:
         else:
             words = _with_bare_config(move_leading_options(arguments)) or ["--help"]
             code = build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
-        sys.stdout.flush()
+        with output_errors(told_target(STANDARD_OUTPUT), hint=""):
+            sys.stdout.flush()
     except SystemExit as stop:
         # This is how Typer answers a closed pipe.
         if isinstance(stop.__context__, OSError):

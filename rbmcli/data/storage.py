@@ -16,14 +16,16 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rbmcli.data.contents import content_hash, storable
+from rbmcli.data.contents import columns_hash, content_hash, storable
 from rbmcli.data.formats import write_arrow, write_csv, write_json_lines
 from rbmcli.data.outputs import Target, open_output
 from rbmcli.data.schemas import METADATA_KEY, Contract, check_contract
 from rbmcli.errors import DataError
 
 ROW_GROUP_ROWS = 1 << 20
-_CONTENT = "content"
+_CONTENT, _COLUMNS = "content", "columns"
+_TRACES = (b'"format_version":', f'"{_CONTENT}":"'.encode(), f'"{_COLUMNS}":"'.encode(), b'"hash":"')
+"""What stands in the metadata of each file; a file of another tool has no two of them."""
 
 
 def digest(*parts: bytes | memoryview) -> str:
@@ -66,6 +68,25 @@ def decode_metadata(schema: pa.Schema, where: str) -> dict[str, Any]:
     if expected != found:
         raise DataError(f"{where}: the rbmcli metadata is damaged: its hash does not agree")
     return metadata
+
+
+def check_foreign(head: bytes, where: str) -> None:
+    """Raise `DataError` if a file seems to have no rbmcli metadata, but what should tell of them holds some.
+
+    Without this a damaged name of the metadata would make a file one of another tool, which nothing protects.
+    """
+    if sum(trace in head for trace in _TRACES) > 1:
+        raise DataError(f"{where}: the rbmcli metadata is damaged: it is there, but not under its name")
+
+
+def _footer_of(path: Path) -> bytes:
+    """Return the footer of a Parquet file, all of it even where its first bytes say that it is shorter."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(size - 8)
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - 8 - length))
+        return file.read()
 
 
 @contextmanager
@@ -120,7 +141,7 @@ def read_parquet(
     where = name or str(path)
     with _readable_parquet(path, where) as file:
         schema = file.schema_arrow
-        metadata = decode_metadata(schema, where)
+        metadata = _metadata_of(file, path, where)
         if contract is not None:
             check_contract(schema, metadata, contract, where)
         table = _read_groups(file, advance).replace_schema_metadata(None)
@@ -141,14 +162,32 @@ def _read_groups(file: pq.ParquetFile, advance: Callable[[int], None]) -> pa.Tab
 
 
 def check_content(table: pa.Table, metadata: dict[str, Any], where: str) -> None:
-    """Take the hash of the content out of the metadata of a file, and raise `DataError` if it is another."""
+    """Take the hashes of the content out of the metadata of a file; raise `DataError` if it is another."""
+    _check_columns(table.schema, table.num_rows, metadata, where)
     expected = metadata.pop(_CONTENT, None)
     if expected is not None and content_hash(table) != expected:
-        raise DataError(
-            f"{where}: its rows are not those that its rbmcli metadata tell of: it is damaged, or was "
-            "changed by another tool",
-            hint="make it again; after a change that was meant, write it without the metadata key 'rbmcli'",
-        )
+        raise _changed("rows", where)
+
+
+def _check_columns(schema: pa.Schema, rows: int, metadata: dict[str, Any], where: str) -> None:
+    expected = metadata.pop(_COLUMNS, None)
+    if expected is not None and columns_hash(schema, rows) != expected:
+        raise _changed("columns", where)
+
+
+def _changed(what: str, where: str) -> DataError:
+    return DataError(
+        f"{where}: its {what} are not those that its rbmcli metadata tell of: it is damaged, or was "
+        "changed by another tool",
+        hint="make it again; after a change that was meant, write it without the metadata key 'rbmcli'",
+    )
+
+
+def _metadata_of(file: pq.ParquetFile, path: Path, where: str) -> dict[str, Any]:
+    metadata = decode_metadata(file.schema_arrow, where)
+    if not metadata:
+        check_foreign(_footer_of(path), where)
+    return metadata
 
 
 def read_footer(path: Path, *, name: str | None = None) -> tuple[pa.Schema, dict[str, Any], pq.FileMetaData]:
@@ -156,7 +195,8 @@ def read_footer(path: Path, *, name: str | None = None) -> tuple[pa.Schema, dict
     where = name or str(path)
     with _readable_parquet(path, where) as file:
         schema = file.schema_arrow
-        metadata = decode_metadata(schema, where)
+        metadata = _metadata_of(file, path, where)
+        _check_columns(schema, file.metadata.num_rows, metadata, where)
         metadata.pop(_CONTENT, None)
         return schema, metadata, file.metadata
 
@@ -202,7 +242,8 @@ def write_table(
 def under_contract(table: pa.Table, contract: Contract, metadata: dict[str, Any], where: str) -> pa.Table:
     """Return a table with the JSON metadata of a contract, after checking that it follows the contract."""
     table = storable(table)
-    encoded = encode_metadata(contract, {**metadata, _CONTENT: content_hash(table)})
+    hashes = {_CONTENT: content_hash(table), _COLUMNS: columns_hash(table.schema, table.num_rows)}
+    encoded = encode_metadata(contract, {**metadata, **hashes})
     schema = table.schema.with_metadata({METADATA_KEY: encoded})
     check_contract(schema, json.loads(encoded), contract, where)
     return table.replace_schema_metadata(schema.metadata)

@@ -13,21 +13,23 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 
+from rbmcli.data.outputs import output_errors
 from rbmcli.data.remote import downloaded, is_remote, plain_path
-from rbmcli.errors import DataError, OutputError
+from rbmcli.errors import DataError
 
 STANDARD_INPUT = "standard input"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _PARQUET_MAGIC = b"PAR1"
 _ARROW_MAGICS = (b"\xff\xff\xff\xff", b"ARROW1")
 _SNIFFED_BYTES = 1 << 16
+_OPEN_FILES = Path("/proc/self/fd")
 
 
 def _tell_nobody(count: int) -> None:
@@ -143,17 +145,28 @@ def first_bytes(source: InputFile) -> tuple[bytes, bool]:
 
 @contextmanager
 def _spooled(path: Path | None, where: str) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(prefix="rbmcli-input-") as copy:
-        try:
-            if path is None:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            else:
-                with path.open("rb") as pipe:
-                    shutil.copyfileobj(pipe, copy)
+    """Yield a copy of a stream.
+
+    Where the system shows open files under paths the copy has no other name, so that nothing is left of it
+    when the run is killed.
+    """
+    name = f"the copy of {where} in {tempfile.gettempdir()}"
+    with ExitStack() as stack:
+        with output_errors(name, hint="set TMPDIR to a folder on a disk with more space"):
+            has_paths = _OPEN_FILES.is_dir()
+            new_file = tempfile.TemporaryFile if has_paths else tempfile.NamedTemporaryFile
+            copy = new_file()
+            stack.callback(_close, copy)
+            source = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
+            shutil.copyfileobj(source, copy)
             copy.flush()
-        except OSError as error:
-            raise OutputError.of(f"{tempfile.gettempdir()}: the copy of {where}", error) from None
-        yield Path(copy.name)
+        yield _OPEN_FILES / str(copy.fileno()) if has_paths else Path(copy.name)
+
+
+def _close(copy: IO[bytes]) -> None:
+    # Where the copy could not be written there was an error, which must not give way to a second one.
+    with suppress(OSError):
+        copy.close()
 
 
 def _identify(path: Path, where: str, input_format: str) -> InputFile:
