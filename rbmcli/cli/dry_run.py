@@ -24,7 +24,7 @@ DryRun = Annotated[
 
 def tell_plan(command: str, plan: Plan, running: Running, progress: TimedProgress) -> None:
     """Print a plan as tables, or as one JSON object with `--json`."""
-    from rbmcli.cli.console import CommandResult, print_result, print_table
+    from rbmcli.cli.console import CommandResult, print_line, print_result, print_table
 
     if running.json:
         figures = {"dry_run": True, **plan.as_dict()}
@@ -38,7 +38,9 @@ def tell_plan(command: str, plan: Plan, running: Running, progress: TimedProgres
             facts.append([name, _told(value)])
     facts.append(["memory", f"about {_bytes(plan.memory)}"])
     print_table(["dry run", "nothing is written"], [[name.replace("_", " "), value] for name, value in facts])
-    print()
+    if not plan.outputs:
+        return
+    print_line()
     print_table(
         ["would write", "rows", "about", "in place of another"],
         [

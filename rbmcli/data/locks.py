@@ -41,21 +41,21 @@ def locked(target: Path, timeout: float = 0.0) -> Iterator[None]:
     OutputError
         If no lock can be made beside the output.
     """
-    target = target.resolve()
-    if target in _held:
-        _held[target] += 1
+    path = target.resolve()
+    if path in _held:
+        _held[path] += 1
         try:
             yield
         finally:
-            _held[target] -= 1
+            _held[path] -= 1
         return
-    place = target.parent / f".{target.name}.lock"
+    place = path.parent / f".{path.name}.lock"
     descriptor = _acquire(place, target, timeout)
-    _held[target] = 1
+    _held[path] = 1
     try:
         yield
     finally:
-        del _held[target]
+        del _held[path]
         # Removed while it is still held; who waits for it notices that it is no longer there.
         place.unlink(missing_ok=True)
         os.close(descriptor)

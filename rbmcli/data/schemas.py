@@ -112,7 +112,10 @@ def check_contract(schema: pa.Schema, metadata: dict[str, Any], contract: Contra
             f"{where}: format version {version} of '{contract.format}', expected at most {contract.version}",
             hint="read it with the version of rbmcli that wrote it, or a newer one",
         )
-    for column, types in contract.columns.items():
+    settings = metadata.get("settings")
+    suffix = settings.get("suffix", "") if isinstance(settings, dict) and contract is PREDICTIONS else ""
+    for name, types in contract.columns.items():
+        column = f"{name}{suffix}"
         index = schema.get_field_index(column)
         if index < 0:
             raise MismatchError(

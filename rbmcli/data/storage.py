@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -105,7 +105,11 @@ def _readable_parquet(path: Path, name: str) -> Iterator[pq.ParquetFile]:
 
 
 def read_parquet(
-    path: Path, contract: Contract | None = None, *, name: str | None = None
+    path: Path,
+    contract: Contract | None = None,
+    *,
+    name: str | None = None,
+    advance: Callable[[int], None] = lambda count: None,
 ) -> tuple[pa.Table, dict[str, Any]]:
     """Read a Parquet file whole.
 
@@ -117,6 +121,8 @@ def read_parquet(
         What the file must be; without it any Parquet file is accepted.
     name : str, optional
         Name of the file in messages, where it is not its path.
+    advance : callable
+        Told how many further bytes have been read.
 
     Returns
     -------
@@ -138,9 +144,21 @@ def read_parquet(
         metadata = _metadata_of(file, path, where)
         if contract is not None:
             check_contract(schema, metadata, contract, where)
-        table = file.read().replace_schema_metadata(None)
+        table = _read_groups(file, advance).replace_schema_metadata(None)
     check_content(table, metadata, where)
     return table, metadata
+
+
+def _read_groups(file: pq.ParquetFile, advance: Callable[[int], None]) -> pa.Table:
+    """Read a file row group by row group, which takes no longer than at once, and tell how far that is."""
+    if file.num_row_groups < 2:
+        return file.read()
+    parts = []
+    for index in range(file.num_row_groups):
+        parts.append(file.read_row_group(index))
+        group = file.metadata.row_group(index)
+        advance(sum(group.column(column).total_compressed_size for column in range(group.num_columns)))
+    return pa.concat_tables(parts)
 
 
 def check_content(table: pa.Table, metadata: dict[str, Any], where: str) -> None:

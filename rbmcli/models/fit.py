@@ -183,13 +183,16 @@ class _Training:
         """Do the mini-batches of an epoch that are left, in a random order; return a rating's mean loss."""
         state = self.state
         key = _derived(_derived(np.uint64(self.settings.seed), state.stage), state.epoch)
-        for place in self.order.permutation(len(self.batches))[state.batches :]:
-            loss, ratings = self.learner.learn(place, state.epoch, _derived(key, place))
-            if not np.isfinite(loss):
-                self._fail()
-            state.batches += 1
-            state.loss, state.count = state.loss + loss, state.count + ratings
-            self.checkpoint.reached(self.collect, epoch_is_over=False)
+        places = self.order.permutation(len(self.batches))[state.batches :]
+        with self.progress.step(f"epoch {len(state.reports) + 1}", len(places), is_brief=True) as step:
+            for place in places:
+                loss, ratings = self.learner.learn(place, state.epoch, _derived(key, place))
+                if not np.isfinite(loss):
+                    self._fail()
+                state.batches += 1
+                state.loss, state.count = state.loss + loss, state.count + ratings
+                step.advance(1)
+                self.checkpoint.reached(self.collect, epoch_is_over=False)
         if not self.learner.parameters.is_finite():
             self._fail()
         return state.loss / max(state.count, 1)

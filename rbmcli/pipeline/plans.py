@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import resource
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from rbmcli.config import (
     PrepareSettings,
     RecommendSettings,
     TrainSettings,
+    TuneSettings,
 )
 from rbmcli.data.formats import format_of
-from rbmcli.data.intake import Source
+from rbmcli.data.intake import Source, read_pairs, read_ratings
 from rbmcli.data.outputs import Target, check_target, local_path
 from rbmcli.data.storage import write_to
 from rbmcli.kernels.arrays import Parameters
@@ -34,9 +35,12 @@ from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
 from rbmcli.pipeline.recommend import read_recommendation_input
 from rbmcli.pipeline.training_input import read_training
+from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
 from rbmcli.progress import Progress
 
 _SAMPLE_ROWS = 10_000
+_TOML_BYTES, _TRIAL_BYTES = 2_000, 15_000
+_FIGURES, _FIGURES_BYTES = 20, 5_000
 _COPIES_IN_TRAINING = 6
 """Parameters, the best of them, their mean, a copy that is measured, and two that the learner remembers."""
 
@@ -208,6 +212,66 @@ def plan_recommend(
     memory = _peak_memory() + _KERNEL_BYTES + scored + rows * _ROW_BYTES
     written = [PlannedOutput(str(output), rows, size, _stands(output))]
     return Plan({"users": n_users, "items": n_items}, written, memory)
+
+
+def plan_tune(
+    ratings: Source,
+    output: Target,
+    *,
+    journal: Target | None,
+    valid: Source | None,
+    also_rated: Source | None,
+    fixed: Mapping[str, Any],
+    settings: TuneSettings,
+    input_settings: InputSettings,
+    level_settings: LevelSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `tune` would do, with the parameters of that; raises as it does."""
+    check_optuna()
+    checked = checked_journal(output, journal, [ratings, valid, also_rated])
+    plan = plan_train(
+        ratings,
+        output,
+        valid=valid,
+        also_rated=also_rated,
+        settings=settings_of_trials(fixed, settings),
+        input_settings=input_settings,
+        level_settings=level_settings,
+        progress=progress,
+    )
+    facts = {
+        name: value for name, value in plan.facts.items() if name not in {"ways_to_try_first", "settings"}
+    }
+    facts |= {"trials": settings.trials, "budget_seconds": settings.budget, "fixed": dict(fixed)}
+    written = [PlannedOutput(str(output), len(TrainSettings().as_dict()), _TOML_BYTES, _stands(output))]
+    if checked is not None:
+        size = settings.trials * _TRIAL_BYTES
+        written.append(PlannedOutput(str(checked), settings.trials, size, checked.exists()))
+    return Plan(facts, written, plan.memory)
+
+
+def plan_evaluate(
+    predictions: Source,
+    *,
+    truth: Source | None,
+    history: Source | None,
+    output: Target | None,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `evaluate` would do, with the parameters of that; raises as it does."""
+    check_target(output, [predictions, truth, history])
+    asked = read_pairs(predictions, input_settings, progress)
+    facts: dict[str, Any] = {"predictions": asked.table.num_rows}
+    for name, source in (("truth", truth), ("history", history)):
+        if source is not None:
+            facts[name] = read_ratings(source, input_settings, progress).table.num_rows
+    rows = sum(facts.values())
+    written = (
+        [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, _stands(output))]
+    )
+    return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
 
 
 def _planned(name: str, table: pa.Table, rows: int, file_format: str) -> PlannedOutput:

@@ -133,6 +133,7 @@ def predict(
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             write_table(table, output, PREDICTIONS, metadata, format_of(output_format, output))
+        progress.info(f"{told_target(output)}: {table.num_rows:,} predictions")
     return PredictResult(table, counts, given.n_own, local_path(output), metadata)
 
 

@@ -149,7 +149,8 @@ def recommend(
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             write_table(table, output, RECOMMENDATIONS, metadata, format_of(output_format, output))
-    progress.info(f"{table.num_rows:,} recommendations to {len(index):,} users")
+    place = "" if output is None else f"{told_target(output)}: "
+    progress.info(f"{place}{table.num_rows:,} recommendations to {len(index):,} users")
     return RecommendResult(table, len(index), local_path(output), metadata)
 
 

@@ -80,6 +80,7 @@ def _backend(path: Path) -> JournalFileBackend:
 
     class Backend(JournalFileBackend):
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            """Write events at the end of the file."""
             with output_errors(path, _KEPT):
                 super().append_logs(logs)
 

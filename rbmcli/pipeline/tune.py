@@ -124,10 +124,10 @@ def tune(
     DivergenceError
         If no trial stayed within the finite numbers.
     """
-    _check_optuna()
+    check_optuna()
     deadline = time.monotonic() + settings.budget if settings.budget is not None else np.inf
-    given = _train_settings(fixed or {}, settings)
-    journal_path = _checked_journal(output, journal, [ratings, valid, also_rated])
+    given = settings_of_trials(fixed or {}, settings)
+    journal_path = checked_journal(output, journal, [ratings, valid, also_rated])
     read = read_training(ratings, valid, also_rated, given, input_settings, level_settings, progress)
     shape = shape_of(read.ratings, read.held_out, read.levels)
     space = search_space(read.settings, list(fixed or {}), shape)
@@ -144,7 +144,7 @@ def tune(
     return result
 
 
-def _check_optuna() -> None:
+def check_optuna() -> None:
     try:
         importlib.import_module("optuna")
     except ModuleNotFoundError as error:
@@ -168,14 +168,14 @@ def _optuna_quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _train_settings(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSettings:
+def settings_of_trials(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSettings:
     refused = [name for name in NOT_OF_A_SEARCH if name in fixed]
     if refused:
         raise UsageError(f"{refused[0]} cannot be fixed: the search sets it itself")
     return TrainSettings(**{**fixed, "preset": "accurate", "seed": settings.seed})
 
 
-def _checked_journal(
+def checked_journal(
     output: Target | None, journal: str | os.PathLike[str] | None, inputs: list[Any]
 ) -> Path | None:
     """Check output and journal, and return the path of the journal."""

@@ -61,6 +61,25 @@ def test_it_tells_rows_and_about_the_size_of_what_is_then_written_and_writes_not
     assert told["memory"] > 1e8
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "r.csv", "-o", "new.parquet", "--checkpoint", "c.parquet", "-q"),
+        ("tune", "r.csv", "-o", "best.toml", "--trials", "3", "-q"),
+        ("evaluate", "p.csv", "--history", "r.csv", "-o", "metrics.json", "-q"),
+    ],
+)
+def test_the_other_commands_have_it_too(arguments: tuple[str, ...], planned: Callable[..., dict]) -> None:
+    Path("p.csv").write_text("user,item,prediction,rating\n1,2,3,4\n")
+    before = names()
+
+    told = planned(*arguments)
+
+    assert names() == before
+    assert told["outputs"][0]["name"] == arguments[arguments.index("-o") + 1]
+    assert told["memory"] > 1e7
+
+
 def test_a_file_that_would_be_replaced_is_told(planned: Callable[..., dict]) -> None:
     Path("p.csv").touch()
 

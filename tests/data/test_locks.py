@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from rbmcli.data.locks import locked
-from rbmcli.errors import LockedError
+from rbmcli.errors import LockedError, OutputError
 from tests.conftest import ROOT
 from tests.lock_holder import held_by_another
 
@@ -19,7 +20,7 @@ CONTENDER = """
 import sys, time
 from pathlib import Path
 from rbmcli.data.locks import locked
-from rbmcli.errors import LockedError
+from rbmcli.errors import LockedError, OutputError
 target, log = map(Path, sys.argv[1:])
 for _ in range(20):
     try:
@@ -82,3 +83,27 @@ def test_who_has_waited_long_enough_is_told_who_holds_it(tmp_path: Path) -> None
         pass
 
     assert "--lock-timeout" in caught.value.hint
+
+
+def test_the_holder_that_is_told_is_not_a_dead_one_of_before(tmp_path: Path) -> None:
+    place = tmp_path / ".out.lock"
+    with held_by_another(tmp_path / "out") as holder:
+        place.write_text("4000000000")
+        threading.Timer(0.2, place.write_text, [str(holder.pid)]).start()
+
+        with pytest.raises(LockedError, match=f"process {holder.pid}"), locked(tmp_path / "out"):
+            pass
+
+
+def test_a_lock_that_cannot_be_written_is_told_and_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_space(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", no_space)
+
+    with pytest.raises(OutputError, match="out: cannot be written: no space left"), locked(tmp_path / "out"):
+        pass
+
+    assert list(tmp_path.iterdir()) == []

@@ -135,3 +135,24 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path, make: Any) -> None:
 
     with pytest.raises(DataError, match=r"no such file|is a folder"):
         read_parquet(path)
+
+
+def test_metadata_whose_name_is_damaged_are_not_those_of_another_tool(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    write_table(RATING, path, RATINGS, {"seed": 1})
+    metadata = pq.read_schema(path).metadata[METADATA_KEY]
+    pq.write_table(RATING.replace_schema_metadata({b"rbmclj": metadata}), path)
+
+    for read in (read_parquet, read_footer):
+        with pytest.raises(DataError, match="metadata is damaged"):
+            read(path)
+
+
+def test_a_footer_that_tells_of_other_columns_is_refused_before_any_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "file.parquet"
+    write_table(RATING, path, RATINGS, {"seed": 1})
+    metadata = pq.read_schema(path).metadata
+    pq.write_table(RATING.rename_columns(["user", "item", "score"]).replace_schema_metadata(metadata), path)
+
+    with pytest.raises(DataError, match="its columns are not those"):
+        read_footer(path)

@@ -1,13 +1,13 @@
-"""Of many runs started at once on one output one writes it at a time, and the others say who does."""
+"""Of many runs started at once on one output, one writes it at a time, and the others say who does."""
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tests.faults.commands import put, state_of
@@ -59,7 +59,7 @@ def test_of_many_runs_started_at_once_one_writes_at_a_time(
 
     writers = sorted((run for run in runs if run.code == 0), key=lambda run: run.began or 0.0)
     assert writers
-    for one, next_one in itertools.pairwise(writers):
+    for one, next_one in pairwise(writers):
         assert (one.ended or 0.0) < (next_one.began or 0.0)
     for run in runs:
         tally.add(f"code {run.code}")
@@ -89,7 +89,7 @@ def test_runs_that_wait_for_the_lock_write_one_after_the_other(
     runs = _run_all(folder, STARTS if is_full else 3, "--lock-timeout", "100")
 
     writers = sorted(runs, key=lambda run: run.began or 0.0)
-    for one, next_one in itertools.pairwise(writers):
+    for one, next_one in pairwise(writers):
         assert (one.ended or 0.0) < (next_one.began or 0.0)
     for run in runs:
         tally.add(f"code {run.code}")

@@ -28,7 +28,7 @@ def read_parquet_input(source: InputFile) -> RawTable:
     """
     if source.path.is_dir():
         return raw_from_table(_read_folder(source.path, source.where), source.where)
-    table, metadata = read_parquet(source.path, name=source.where)
+    table, metadata = read_parquet(source.path, name=source.where, advance=source.advance)
     return raw_from_table(table, source.where, metadata)
 
 

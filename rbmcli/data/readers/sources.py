@@ -6,16 +6,17 @@ temporary file, which is gone when the reading ends; and so is what comes from a
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import stat
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pyarrow as pa
 
@@ -29,6 +30,10 @@ _PARQUET_MAGIC = b"PAR1"
 _ARROW_MAGICS = (b"\xff\xff\xff\xff", b"ARROW1")
 _SNIFFED_BYTES = 1 << 16
 _OPEN_FILES = Path("/proc/self/fd")
+
+
+def _tell_nobody(count: int) -> None:
+    """Take a count, and do nothing."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +50,26 @@ class InputFile:
         Compression that surrounds the whole file.
     input_format : {"text", "jsonl", "parquet", "arrow"}
         Format of the content.
+    advance : callable
+        Told how many further bytes of the file have been read.
     """
 
     path: Path
     where: str
     compression: str | None
     input_format: str
+    advance: Callable[[int], None] = _tell_nobody
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file, as they are on disk; None for a folder."""
+        return None if self.path.is_dir() else self.path.stat().st_size
 
     def open(self) -> pa.NativeFile:
         """Open the content, decompressed, from its first byte."""
-        return _open(self.path, self.compression)
+        if self.advance is _tell_nobody:
+            return _open(self.path, self.compression)
+        return _decompressed(pa.PythonFile(_CountedFile(self.path, self.advance)), self.compression)
 
     @contextmanager
     def errors_named(self) -> Iterator[None]:
@@ -186,8 +201,28 @@ def _format_of(start: bytes, name: str) -> str:
     return "parquet" if stem.endswith((".parquet", ".pq")) else "text"
 
 
+class _CountedFile(io.FileIO):
+    """A file that tells how many bytes of it have been read, each of them once."""
+
+    def __init__(self, path: Path, advance: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._advance, self._told = advance, 0
+
+    def read(self, size: int | None = -1) -> bytes | Any:
+        """Read bytes."""
+        content = super().read(-1 if size is None else size)
+        place = self.tell()
+        if place > self._told:
+            self._advance(place - self._told)
+            self._told = place
+        return content
+
+
 def _open(path: Path, compression: str | None) -> pa.NativeFile:
-    file = pa.OSFile(str(path), "rb")
+    return _decompressed(pa.OSFile(str(path), "rb"), compression)
+
+
+def _decompressed(file: pa.NativeFile, compression: str | None) -> pa.NativeFile:
     return file if compression is None else pa.CompressedInputStream(file, compression)
 
 
