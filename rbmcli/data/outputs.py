@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rbmcli.data.locks import locked
-from rbmcli.data.remote import is_remote, plain_path, upload
+from rbmcli.data.remote import check_writable, file_name, is_remote, is_same, plain_path, upload
 from rbmcli.errors import OutputError, UsageError
 
 STANDARD_OUTPUT = "-"
@@ -50,8 +50,8 @@ def check_target(target: Target | None, inputs: Sequence[Any] = ()) -> None:
     UsageError
         If the target is a folder, in a folder that does not exist, or an input.
     """
-    if target is not None and is_remote(target) and os.fspath(target) in map(str, inputs):
-        raise UsageError(f"{target}: is an input and would be written over", hint="give -o another name")
+    if target is not None and is_remote(target):
+        _check_address(os.fspath(target), inputs)
     path = local_path(target)
     if path is None:
         return
@@ -63,6 +63,14 @@ def check_target(target: Target | None, inputs: Sequence[Any] = ()) -> None:
         is_path = isinstance(source, str | os.PathLike)
         if is_path and path.exists() and plain_path(source).exists() and path.samefile(plain_path(source)):
             raise UsageError(f"{path}: is an input and would be written over", hint="give -o another name")
+
+
+def _check_address(address: str, inputs: Sequence[Any]) -> None:
+    if not file_name(address) or address.partition("?")[0].endswith("/"):
+        raise UsageError(f"{address}: is a folder, expected the name of a file")
+    if any(is_remote(source) and is_same(source, address) for source in inputs):
+        raise UsageError(f"{address}: is an input and would be written over", hint="give -o another name")
+    check_writable(address)
 
 
 @contextmanager

@@ -7,19 +7,19 @@ temporary file, which is gone when the reading ends; and so is what comes from a
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 
-from rbmcli.data.remote import downloaded, is_remote, plain_path
-from rbmcli.errors import DataError, OutputError
+from rbmcli.data.remote import downloaded, file_name, is_remote, plain_path
+from rbmcli.data.temporary import save_copy, temporary_folder
+from rbmcli.errors import DataError
 
 STANDARD_INPUT = "standard input"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -127,17 +127,24 @@ def first_bytes(source: InputFile) -> tuple[bytes, bool]:
 
 @contextmanager
 def _spooled(path: Path | None, where: str) -> Iterator[Path]:
-    with tempfile.NamedTemporaryFile(prefix="rbmcli-input-") as copy:
-        try:
-            if path is None:
-                shutil.copyfileobj(sys.stdin.buffer, copy)
-            else:
-                with path.open("rb") as pipe:
-                    shutil.copyfileobj(pipe, copy)
-            copy.flush()
-        except OSError as error:
-            raise OutputError.of(f"{tempfile.gettempdir()}: the copy of {where}", error) from None
-        yield Path(copy.name)
+    with ExitStack() as stack:
+        if path is not None:
+            try:
+                pipe: BinaryIO = stack.enter_context(path.open("rb"))
+            except OSError as error:
+                raise _unreadable(where, error) from None
+        elif sys.stdin is None:
+            raise DataError(f"{where}: is closed", hint="give a path, or send something to it")
+        else:
+            pipe = sys.stdin.buffer
+        folder = stack.enter_context(temporary_folder())
+        save_copy(pipe.read, folder / "copy", where)
+        yield folder / "copy"
+
+
+def _unreadable(where: str, error: OSError) -> DataError:
+    reason = os.strerror(error.errno).lower() if error.errno else str(error)
+    return DataError(f"{where}: cannot be read: {reason}", hint="check the input")
 
 
 def _identify(path: Path, where: str, input_format: str) -> InputFile:
@@ -149,7 +156,7 @@ def _identify(path: Path, where: str, input_format: str) -> InputFile:
             start = stream.read(256)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{where}: cannot be read: {_first_line(error)}") from None
-    found = _format_of(start, Path(where).name)
+    found = _format_of(start, file_name(where))
     if found == "parquet" and compression:
         raise DataError(
             f"{where}: is a Parquet file inside {compression} compression, expected plain Parquet",
