@@ -17,6 +17,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from rbmcli.data.paths import told
 from rbmcli.data.remote import downloaded, file_name, is_remote, plain_path
 from rbmcli.data.temporary import save_copy, temporary_folder
 from rbmcli.errors import DataError
@@ -103,9 +104,9 @@ def local_copy(source: str | os.PathLike[str]) -> Iterator[tuple[Path, str]]:
         return
     if is_remote(name):
         with downloaded(name) as copy:
-            yield copy, name
+            yield copy, told(name)
         return
-    path = plain_path(name)
+    path, name = plain_path(name), told(name)
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -162,6 +163,12 @@ def _identify(path: Path, where: str, input_format: str) -> InputFile:
             f"{where}: is a Parquet file inside {compression} compression, expected plain Parquet",
             hint="decompress it first: Parquet is compressed inside",
         )
+    encoding = _other_encoding(start) if found in {"text", "jsonl"} else None
+    if encoding:
+        raise DataError(
+            f"{where}: is {encoding}, expected UTF-8 text",
+            hint=f"convert it first, as by iconv -f {encoding.split()[0]} -t UTF-8",
+        )
     return InputFile(path, where, compression, found if input_format == "auto" else input_format)
 
 
@@ -179,8 +186,17 @@ def _format_of(start: bytes, name: str) -> str:
     return "parquet" if stem.endswith((".parquet", ".pq")) else "text"
 
 
+def _other_encoding(start: bytes) -> str | None:
+    """Return which text with bytes of nought it is, None for one without."""
+    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32 text"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text"
+    return "UTF-16 text or no text at all" if b"\0" in start else None
+
+
 def _open(path: Path, compression: str | None) -> pa.NativeFile:
-    file = pa.OSFile(str(path), "rb")
+    file = pa.OSFile(os.fsencode(path), "rb")
     return file if compression is None else pa.CompressedInputStream(file, compression)
 
 
