@@ -10,10 +10,10 @@ ONLY := defaults
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test test-faults lint reference bench clean
 
 help: ## List the targets.
-	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': .*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 # --- Set-up: one virtual environment; a stamp for each set of packages that it holds -----------------
 
@@ -67,11 +67,17 @@ test: .venv/tested ## Install what tests need, and run them all.
 	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/kernels
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
+test-faults: .venv/tested ## Kill commands, fill disks and damage files by the thousand; takes an hour.
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --faults full tests/faults
+
 lint: .venv/linted ## Check style, types, and that imports go down only.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reference: .venv/tested ## Write the README's reference of commands anew, from their help.
+	$(BIN)/python -m tests.commands_in_readme
 
 # --- Benchmarks: speed anywhere; accuracy on the sets of a folder, which benchmarks/README.md lists --------
 

@@ -42,9 +42,9 @@ CD_1 = TrainSettings(
 class _Ready(Exception):  # noqa: N818 (not an error)
     """Carries training that is about to do its first epoch."""
 
-    def __init__(self, training: Any, learner: Any) -> None:
+    def __init__(self, training: Any) -> None:
         super().__init__()
-        self.training, self.learner = training, learner
+        self.training = training
 
 
 class Setting:
@@ -59,14 +59,14 @@ class Setting:
     """
 
     def __init__(self, ratings: pa.Table, **changes: Any) -> None:
-        def stop(training: Any, learner: Any, stage: int, epochs: int) -> None:
-            raise _Ready(training, learner)
+        def stop(training: Any) -> None:
+            raise _Ready(training)
 
         try:
-            with mock.patch.object(fit._Training, "run", stop):
+            with mock.patch.object(fit._Training, "run_stage", stop):
                 train(ratings, settings=dataclasses.replace(CD_1, **changes))
         except _Ready as ready:
-            self._training, self._learner = ready.training, ready.learner
+            self._training = ready.training
 
     @property
     def n_ratings(self) -> int:
@@ -82,12 +82,13 @@ class Setting:
     @property
     def parameters(self) -> Parameters:
         """The parameters as they are now."""
-        parameters: Parameters = self._learner.parameters
+        parameters: Parameters = self._training.learner.parameters
         return parameters
 
     def epoch(self, number: int) -> None:
         """Do one epoch, as many threads as were set before."""
-        self._training._epoch(self._learner, 0, number)
+        self._training.state.epochs_run, self._training.state.batches = [number], 0
+        self._training.run_epoch()
 
     def epoch_seconds(self, number: int, threads: int) -> dict[str, float]:
         """Return how long one epoch takes, as `seconds`, and its processor time, as `cpu_seconds`."""

@@ -7,7 +7,8 @@ RbmcliError                  1   something unexpected
 ├── DataError                3   an input file or table that cannot be used
 ├── MismatchError            4   files that do not belong together, or a schema that differs
 ├── LockedError              5   another run is writing the same output
-└── GateError                6   a figure is on the wrong side of --fail-if
+├── GateError                6   a figure is on the wrong side of --fail-if
+└── StoppedError           130   no failure: training was asked to stop
 
 A message says what is wrong, where, and what was expected; a hint says what to do next.
 """
@@ -44,12 +45,15 @@ class OutputError(RbmcliError):
     """An output cannot be written: no space is left, it is read-only, or the system says no otherwise."""
 
     @classmethod
-    def of(cls, name: object, error: OSError) -> OutputError:
-        """Return the error of an output by its name and what the system said."""
+    def of(cls, name: object, error: OSError, hint: str | None = None) -> OutputError:
+        """Return the error of an output by its name and what the system said.
+
+        Without a hint the output is one of which the old file is as it was.
+        """
         reason = os.strerror(error.errno).lower() if error.errno else str(error).splitlines()[0]
         return cls(
             f"{name}: cannot be written: {reason}",
-            hint="what stood there before is as it was; mend it and run again",
+            hint="what stood there before is as it was; mend it and run again" if hint is None else hint,
         )
 
 
@@ -91,3 +95,9 @@ class GateError(RbmcliError):
     def __init__(self, message: str, *, hint: str = "", result: object = None) -> None:
         super().__init__(message, hint=hint)
         self.result = result
+
+
+class StoppedError(RbmcliError):
+    """Training was asked to stop, and did between two mini-batches."""
+
+    exit_code = 130

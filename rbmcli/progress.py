@@ -67,8 +67,19 @@ class Progress:
         """Tell the figures of a finished training epoch."""
 
     @contextmanager
-    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
-        """Surround a step that may take longer than a second; `total` counts its units if known."""
+    def step(self, description: str, total: int | None = None, *, is_brief: bool = False) -> Iterator[Step]:
+        """Surround a step that may take longer than a second.
+
+        Parameters
+        ----------
+        description : str
+            What is done.
+        total : int, optional
+            Units that it has, if that is known.
+        is_brief : bool
+            Whether it is one of many that are told of otherwise, such as an epoch: then it is worth a bar
+            while it lasts, but no line in a log.
+        """
         yield Step()
 
 

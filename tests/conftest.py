@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of this project's tests."""
+    parser.addoption("--update-golden", action="store_true", help="write the files of tests/golden/ anew")
+    parser.addoption(
+        "--faults", choices=["some", "full"], default="some", help="how many faults tests/faults/ tries"
+    )
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C: what a shell runs in the background ignores it, and so would the commands under test."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture

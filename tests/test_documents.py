@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from rbmcli import errors
+from tests.commands_in_readme import readme_with, reference
 from tests.conftest import ROOT
 from tests.demo import Demo
 
@@ -160,3 +161,7 @@ def test_the_python_of_a_document_runs_on_the_files_of_the_demo(document: str, d
 
     assert program.count("import") >= 1
     assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_holds_the_reference_that_the_help_makes() -> None:
+    assert _text("README.md") == readme_with(reference()), "run: make reference"

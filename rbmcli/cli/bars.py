@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 
 from rich.console import Console
@@ -26,19 +26,43 @@ from rbmcli.cli.options import Running
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.progress import EpochReport, Step
 
+_BRIEF_SECONDS = 1.0
+
 EPOCH_HEADER = f"{'epoch':>9}{'loss':>9}{'valid rmse':>12}{'valid nll':>11}{'ratings/s':>12}{'time left':>11}"
 
 
 class _BarStep(Step):
-    def __init__(self, bars: Bars, task: TaskID) -> None:
-        self._bars = bars
-        self._task = task
+    """A step with a bar, which is drawn at once or after a second."""
+
+    def __init__(self, bars: Bars, description: str, total: int | None) -> None:
+        self._bars, self._description, self._total = bars, description, total
+        self._task: TaskID | None = None
         self._done, self._started = 0, time.monotonic()
 
+    def draw(self) -> None:
+        """Draw the bar from now on."""
+        if self._task is None:
+            self._task = self._bars.add_task(
+                self._description, total=self._total, completed=self._done, rate=""
+            )
+            self._bars.start()
+
     def advance(self, amount: int) -> None:
+        """Tell that `amount` further units are done."""
         self._done += amount
-        rate = self._done / max(time.monotonic() - self._started, 1e-9)
-        self._bars.update(self._task, advance=amount, rate=f"{rate:,.0f}/s")
+        seconds = time.monotonic() - self._started
+        if self._task is None and seconds < _BRIEF_SECONDS:
+            return
+        self.draw()
+        assert self._task is not None
+        self._bars.update(self._task, completed=self._done, rate=f"{self._done / max(seconds, 1e-9):,.0f}/s")
+
+    def remove(self) -> None:
+        """Remove the bar, if it was drawn."""
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            if not self._bars.task_ids:
+                self._bars.stop()
 
 
 class BarProgress(TimedProgress):
@@ -53,6 +77,7 @@ class BarProgress(TimedProgress):
     def __init__(self, running: Running) -> None:
         super().__init__()
         self._running = running
+        self._has_header = False
         # Colours stay off where NO_COLOR is set: Rich looks at it itself.
         self._console = Console(
             stderr=True, force_terminal=True if running.progress == "always" else None, highlight=False
@@ -86,26 +111,27 @@ class BarProgress(TimedProgress):
         """Print the epoch's row of the table, below a header if it is the first; unless quiet."""
         if self._running.quiet:
             return
-        if report.epoch == 1:
+        # Training that goes on from a checkpoint has no first epoch.
+        if report.epoch == 1 or not self._has_header:
+            self._has_header = True
             self._console.print(Text(EPOCH_HEADER, style="bold"), soft_wrap=True)
         self._console.print(Text(epoch_row(report), style="green" if report.is_best else ""), soft_wrap=True)
 
     @contextmanager
-    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
-        """Draw a bar while the step runs, unless quiet; tell how long it took, if verbose."""
-        if self._running.quiet:
-            with self.timed(description):
-                yield Step()
-            return
-        task = self._bars.add_task(description, total=total, rate="")
-        self._bars.start()
-        with self.timed(description):
+    def step(self, description: str, total: int | None = None, *, is_brief: bool = False) -> Iterator[Step]:
+        """Draw a bar while the step runs, unless quiet; tell how long it took, if verbose.
+
+        A brief step is drawn only when it has lasted for a second.
+        """
+        step = Step() if self._running.quiet else _BarStep(self._bars, description, total)
+        with nullcontext() if is_brief else self.timed(description):
             try:
-                yield _BarStep(self._bars, task)
+                if isinstance(step, _BarStep) and not is_brief:
+                    step.draw()
+                yield step
             finally:
-                self._bars.remove_task(task)
-                if not self._bars.task_ids:
-                    self._bars.stop()
+                if isinstance(step, _BarStep):
+                    step.remove()
 
 
 def epoch_row(report: EpochReport) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from rbmcli.cli.lines import LineProgress
 from rbmcli.cli.options import Running
 from rbmcli.cli.timings import TimedProgress
+from rbmcli.versions import package_version
 
 RESULT_SCHEMA_VERSION = 1
 REPORTED_PACKAGES = ("rbmcli", "numpy", "numba", "pyarrow", "pandas")
@@ -90,21 +91,18 @@ def package_versions(further: Sequence[str] = ()) -> dict[str, str]:
     }
 
 
-def package_version(name: str) -> str:
-    """Return the version of an installed package; 'not installed' for a source tree run in place."""
-    # Imported late because it takes a tenth of the time that the help may take.
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"
-
-
 def print_result(result: CommandResult, progress: TimedProgress) -> None:
     """Print the result to standard output as one JSON object, with files written and how long it took."""
     files = [{"path": name, "bytes": _size(name)} for name in result.files]
-    print(_json_text({**result.as_dict(), "files": files, "timings": progress.timings()}))
+    print_line(_json_text({**result.as_dict(), "files": files, "timings": progress.timings()}))
+
+
+def print_line(line: str = "") -> None:
+    """Print a line to standard output; where that cannot be written `OutputError` says so."""
+    from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
+
+    with output_errors(told_target(STANDARD_OUTPUT), hint=""):
+        print(line)
 
 
 def _size(name: str) -> int | None:
@@ -139,14 +137,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
         _draw_table(columns, cells, to_right, title)
         return
     if title:
-        print(title)
+        print_line(title)
     widths = [max(len(row[place]) for row in [columns, *cells]) for place in range(len(columns))]
     for row in [columns, *cells]:
         aligned = [
             cell.rjust(width) if right else cell.ljust(width)
             for cell, width, right in zip(row, widths, to_right, strict=True)
         ]
-        print("  ".join(aligned).rstrip())
+        print_line("  ".join(aligned).rstrip())
 
 
 def _cell(value: object) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
+from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, FailIf, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
@@ -66,6 +67,7 @@ def command(
     output_format: OutputFormat = "auto",
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
+    dry_run: DryRun = False,
     running: Running,
 ) -> None:
     """Tell how good predictions are.
@@ -80,17 +82,20 @@ def command(
 
     as_json = output is not None and output_format == "auto" and output.lower().endswith(".json")
     settings, progress, failure = reading.settings(), open_progress(running), None
+    given: dict[str, Any] = {
+        "truth": truth,
+        "history": history,
+        "input_settings": settings,
+        "progress": progress,
+    }
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_evaluate
+
+        tell_plan("evaluate", plan_evaluate(predictions, output=output, **given), running, progress)
+        return
     try:
-        result = evaluate(
-            predictions,
-            truth=truth,
-            history=history,
-            output=None if as_json else output,
-            output_format=output_format,
-            fail_if=fail_if,
-            input_settings=settings,
-            progress=progress,
-        )
+        written = None if as_json else output
+        result = evaluate(predictions, output=written, output_format=output_format, fail_if=fail_if, **given)
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("EvaluateResult", error.result), error
@@ -120,7 +125,7 @@ def _print_tables(result: EvaluateResult) -> None:
         name.removeprefix(SOURCE): figures for name, figures in segments.items() if name.startswith(SOURCE)
     }
     if sources:
-        print()
+        print_line()
         _print_segments(sources, ["share", "rmse", "mae"], "source")
 
 

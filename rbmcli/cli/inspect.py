@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from rbmcli.cli.console import CommandResult, open_progress, print_result, print_table
+from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
 from rbmcli.cli.effective_settings import effective_settings
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Running
@@ -54,7 +54,7 @@ def command(
         print_result(outcome, progress)
         return
     print_table(["fact", "value"], description.facts())
-    print()
+    print_line()
     print_table(["column", "type"], list(description.columns.items()))
 
 

@@ -98,8 +98,11 @@ class LineProgress(TimedProgress):
             log_line(self._running, "info", describe_epoch(report), **dataclasses.asdict(report))
 
     @contextmanager
-    def step(self, description: str, total: int | None = None) -> Iterator[Step]:
-        """Write a line when the step begins, unless quiet, and one when it has ended, if verbose."""
+    def step(self, description: str, total: int | None = None, *, is_brief: bool = False) -> Iterator[Step]:
+        """Write a line when the step begins, unless quiet or brief, and one when it has ended, if verbose."""
+        if is_brief:
+            yield Step()
+            return
         self.info(description)
         with self.timed(description):
             yield Step()

@@ -11,11 +11,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune
+from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune, warmup
 from rbmcli.cli.exit_codes import (
     EXIT_CLOSED_PIPE,
     EXIT_DONE,
@@ -25,11 +25,19 @@ from rbmcli.cli.exit_codes import (
     EXIT_USAGE,
     MEANINGS,
 )
+from rbmcli.cli.imports import do_without_pandas
 from rbmcli.cli.lines import log_error
 from rbmcli.cli.option_groups import CommandError, leading_options
 from rbmcli.cli.options import Running
+from rbmcli.cli.signals import Terminated, first_arrival, handling
 from rbmcli.cli.timings import TimedProgress
-from rbmcli.errors import RbmcliError
+from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
+from rbmcli.errors import RbmcliError, StoppedError
+
+COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect, warmup)
+"""The modules of the commands, in the order of the help."""
+
+_EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
 
 EPILOG = (
     "Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".\n\n"
@@ -44,12 +52,9 @@ EPILOG = (
 _TYPER_ERROR = typer.BadParameter.__mro__[2]
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived: no Exception, so that nothing but the end of the program catches it."""
-
-
 def _print_version(*, as_json: bool) -> None:
-    from rbmcli.cli.console import CommandResult, package_version, print_result
+    from rbmcli.cli.console import CommandResult, print_result
+    from rbmcli.versions import package_version
 
     if as_json:
         print_result(CommandResult("version", settings={}, figures={}), TimedProgress())
@@ -71,7 +76,8 @@ def _root(
     """Predict ratings with a Restricted Boltzmann Machine."""
 
 
-def _build_app() -> typer.Typer:
+def build_app() -> typer.Typer:
+    """Return the program with all its commands."""
     app = typer.Typer(
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -79,7 +85,7 @@ def _build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
     )
     app.callback(epilog=EPILOG)(_root)
-    for module in (prepare, train, tune, predict, recommend, evaluate, inspect):
+    for module in COMMANDS:
         app.command(module.__name__.rpartition(".")[2])(module.command)
     return app
 
@@ -97,19 +103,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         Exit code; the help lists them.
     """
+    if arguments is None:
+        do_without_pandas()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    previous = signal.signal(signal.SIGTERM, _terminate)
-    try:
-        return _run(arguments)
-    except BrokenPipeError:
-        _discard_output()
-        return EXIT_CLOSED_PIPE
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except _Terminated:
-        return EXIT_TERMINATED
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    with handling(_EXIT_OF_SIGNAL):
+        try:
+            return _run(arguments)
+        except BrokenPipeError:
+            _discard_output()
+            return EXIT_CLOSED_PIPE
+        except KeyboardInterrupt:
+            return EXIT_INTERRUPTED
+        except Terminated:
+            return EXIT_TERMINATED
 
 
 def _run(arguments: list[str]) -> int:
@@ -119,8 +125,9 @@ def _run(arguments: list[str]) -> int:
             code = EXIT_DONE
         else:
             words = _with_bare_config(move_leading_options(arguments)) or ["--help"]
-            code = _build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
-        sys.stdout.flush()
+            code = build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
+        with output_errors(told_target(STANDARD_OUTPUT), hint=""):
+            sys.stdout.flush()
     except SystemExit as stop:
         # This is how Typer answers a closed pipe.
         if isinstance(stop.__context__, OSError):
@@ -176,16 +183,15 @@ def _is_bundle(argument: str, known: dict[str, bool]) -> bool:
     )
 
 
-def _terminate(signal_number: int, frame: object) -> NoReturn:
-    raise _Terminated
-
-
 def _code_of(error: BaseException | None, running: Running) -> int:
     """Return the exit code of an error, after telling what there is to tell about it."""
     if isinstance(error, BrokenPipeError):
         raise error
     if running.debug and error is not None:
         traceback.print_exception(error)
+    if isinstance(error, StoppedError):
+        # The command has told it, as something that was asked for and not as an error.
+        return EXIT_TERMINATED if first_arrival() == signal.SIGTERM else EXIT_INTERRUPTED
     if isinstance(error, RbmcliError):
         log_error(running, error.message, error.hint)
         return error.exit_code

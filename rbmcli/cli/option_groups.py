@@ -63,7 +63,8 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             is_text = Use.WRITTEN_TEXT in uses.values()
             output_format = "text" if is_text else given.get("output_format", "auto")
             check_streams(read, written, output_format, json=running.json)
-            with locked_outputs(written, running.lock_timeout):
+            is_dry = given.get("dry_run", False)
+            with locked_outputs([] if is_dry else written, running.lock_timeout):
                 function(**values, **built)
         except typer.Exit:
             raise

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, MODEL, AlsoRated, FailIf, Output, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
@@ -100,6 +101,7 @@ def command(
     inference: Inference = "auto",
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
+    dry_run: DryRun = False,
     running: Running,
 ) -> None:
     """Predict ratings of pairs, for users that the model knows and for new ones.
@@ -117,6 +119,22 @@ def command(
     from rbmcli.pipeline.predict import coverage, predict
 
     progress = open_progress(running)
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_predict
+
+        plan = plan_predict(
+            model,
+            history,
+            asking.pairs,
+            output,
+            output_format=output_format,
+            also_rated=also_rated,
+            settings=settings,
+            input_settings=reading.settings(),
+            progress=progress,
+        )
+        tell_plan("predict", plan, running, progress)
+        return
     result = predict(
         model,
         history,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, OutputFormat, Reading, Running, Scale
 from rbmcli.cli.streams import Use
@@ -95,6 +96,7 @@ def command(
     output_format: OutputFormat = "auto",
     splitting: Splitting,
     reading: Reading,
+    dry_run: DryRun = False,
     scale: Scale,
     running: Running,
     overwrite: Annotated[
@@ -120,6 +122,21 @@ def command(
 
     progress = open_progress(running)
     input_settings, level_settings = reading.settings(), scale.settings()
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_prepare
+
+        plan = plan_prepare(
+            inputs,
+            output,
+            settings,
+            input_settings,
+            level_settings,
+            progress=progress,
+            overwrite=overwrite,
+            output_format=output_format,
+        )
+        tell_plan("prepare", plan, running, progress)
+        return
     result = prepare(
         inputs,
         output,

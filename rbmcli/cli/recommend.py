@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, OutputFormat, Reading, Running
 from rbmcli.cli.predict import History, Inference, ModelFile
@@ -64,6 +65,7 @@ def command(
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
     reading: Reading,
+    dry_run: DryRun = False,
     running: Running,
 ) -> None:
     """Recommend to each user the items not yet rated that are predicted best.
@@ -75,6 +77,22 @@ def command(
     from rbmcli.pipeline.recommend import recommend
 
     progress = open_progress(running)
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_recommend
+
+        plan = plan_recommend(
+            model,
+            history,
+            users,
+            output,
+            output_format=output_format,
+            also_rated=also_rated,
+            settings=settings,
+            input_settings=reading.settings(),
+            progress=progress,
+        )
+        tell_plan("recommend", plan, running, progress)
+        return
     result = recommend(
         model,
         history,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Annotated, Any
 
 import typer
 
+from rbmcli.cli.checkpoint_options import Keeping
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
+from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset, Validating
 from rbmcli.config import TrainSettings
@@ -32,15 +36,21 @@ def command(
     divergence: Divergence,
     discriminative: Discriminative,
     validating: Validating,
+    keeping: Keeping,
     reading: Reading,
+    dry_run: DryRun = False,
     scale: Scale,
     running: Running,
 ) -> None:
     """Train a Restricted Boltzmann Machine and write it to one Parquet file.
 
-    The parameters of the epoch with the best validation RMSE are kept.
+    The parameters of the epoch with the best validation RMSE are kept. With a checkpoint, Ctrl-C and SIGTERM
+    stop after the mini-batch under way, and all is saved. The same command with --resume goes on from there,
+    and its model is that of an unbroken run, to the byte.
 
         rbmcli train prepared/train.parquet --valid prepared/valid.parquet -o model.parquet
+
+        rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
     model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
     settings = _settings(model, validating, running.seed)
@@ -48,16 +58,29 @@ def command(
     from rbmcli.pipeline.train import train
 
     progress = open_progress(running)
-    result = train(
-        ratings,
-        output,
-        valid=validating.valid,
-        also_rated=validating.also_rated,
-        settings=settings,
-        input_settings=reading.settings(),
-        level_settings=scale.settings(),
-        progress=progress,
-    )
+    given: dict[str, Any] = {
+        "valid": validating.valid,
+        "also_rated": validating.also_rated,
+        "settings": settings,
+        "input_settings": reading.settings(),
+        "level_settings": scale.settings(),
+        "progress": progress,
+    }
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_train
+
+        tell_plan("train", plan_train(ratings, output, **given), running, progress)
+        return
+    with ExitStack() as stack:
+        result = train(
+            ratings,
+            output,
+            **given,
+            checkpoint=keeping.checkpoint,
+            resume=keeping.resume,
+            checkpoint_interval=keeping.checkpoint_interval,
+            stop=None if keeping.checkpoint is None else stack.enter_context(held_back()),
+        )
     figures = {
         "best_epoch": result.best_epoch,
         "epochs_run": len(result.model.record["epochs"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, Output, Reading, Running, Scale
 from rbmcli.cli.streams import Use
@@ -76,6 +77,7 @@ def command(
     divergence: Divergence,
     discriminative: Discriminative,
     reading: Reading,
+    dry_run: DryRun = False,
     scale: Scale,
     running: Running,
 ) -> None:
@@ -100,18 +102,22 @@ def command(
     from rbmcli.pipeline.tune import tune
 
     progress = open_progress(running)
-    result = tune(
-        ratings,
-        output,
-        journal=searching.journal,
-        valid=measuring.valid,
-        also_rated=measuring.also_rated,
-        fixed=fixed,
-        settings=settings,
-        input_settings=reading.settings(),
-        level_settings=scale.settings(),
-        progress=progress,
-    )
+    given: dict[str, Any] = {
+        "journal": searching.journal,
+        "valid": measuring.valid,
+        "also_rated": measuring.also_rated,
+        "fixed": fixed,
+        "settings": settings,
+        "input_settings": reading.settings(),
+        "level_settings": scale.settings(),
+        "progress": progress,
+    }
+    if dry_run:
+        from rbmcli.pipeline.plans import plan_tune
+
+        tell_plan("tune", plan_tune(ratings, output, **given), running, progress)
+        return
+    result = tune(ratings, output, **given)
     if running.json:
         told = settings.as_dict() | {"fixed": fixed}
         outcome = CommandResult("tune", told, _figures(result), [output], running.seed, packages=("optuna",))

@@ -8,6 +8,9 @@ from rbmcli.config.base import Settings, setting
 from rbmcli.config.schedule import at_epoch, check_schedule
 from rbmcli.errors import UsageError
 
+SECONDS_BETWEEN_SAVES = 30.0
+"""How often a checkpoint is saved where nothing else is said."""
+
 
 @dataclass(frozen=True)
 class TrainSettings(Settings):

@@ -24,12 +24,24 @@ def content_hash(table: pa.Table) -> str:
     It does not depend on how the columns are cut into chunks, nor on what stands behind a null.
     """
     state = hashlib.blake2b(digest_size=16)
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        state.update(f"{len(name)}:{name}:{_plain_name(column.type)}:{len(column)}:".encode())
+    for field, column in zip(table.schema, table.columns, strict=True):
+        state.update(_head(field, len(column)))
         for part in _parts(column.type, column.null_count > 0):
             for chunk in column.chunks:
                 state.update(part(chunk))
     return state.hexdigest()
+
+
+def columns_hash(schema: pa.Schema, rows: int) -> str:
+    """Return the hash of what a file says of its columns before any is read: names, types, rows."""
+    state = hashlib.blake2b(digest_size=16)
+    for field in schema:
+        state.update(_head(field, rows))
+    return state.hexdigest()
+
+
+def _head(field: pa.Field, rows: int) -> bytes:
+    return f"{len(field.name)}:{field.name}:{_plain_name(field.type)}:{rows}:".encode()
 
 
 def storable(table: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ types of ids and duplicates; every command starts with one of them.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -197,7 +198,11 @@ def _read_part(
     needs = {"needs_rating": needs_rating, "needs_item": needs_item, "timestamps": timestamps}
     if not isinstance(source, str | os.PathLike):
         return _part_of(_raw_of_memory(source), settings, rejections, progress, **needs)
-    with open_input(source, settings.input_format) as file, progress.step(f"reading {file.where}"):
+    with (
+        open_input(source, settings.input_format) as found,
+        progress.step(f"reading {found.where}", found.size) as step,
+    ):
+        file = dataclasses.replace(found, advance=step.advance)
         if file.input_format == "parquet":
             raw = read_parquet_input(file)
         elif file.input_format == "arrow":

@@ -16,8 +16,8 @@ from pathlib import Path
 from rbmcli.errors import LockedError, OutputError
 
 _POLL_SECONDS = 0.05
-_WRITING_SECONDS = 0.02
-"""What a run that has just got the lock needs to write its process id."""
+_WRITING_SECONDS = 1.0
+"""More than a run that has just got the lock needs to write its process id, on a machine with much to do."""
 
 _held: dict[Path, int] = {}
 """How often this process holds each lock: it may take one again that it has."""
@@ -41,21 +41,21 @@ def locked(target: Path, timeout: float = 0.0) -> Iterator[None]:
     OutputError
         If no lock can be made beside the output.
     """
-    target = target.resolve()
-    if target in _held:
-        _held[target] += 1
+    path = target.resolve()
+    if path in _held:
+        _held[path] += 1
         try:
             yield
         finally:
-            _held[target] -= 1
+            _held[path] -= 1
         return
-    place = target.parent / f".{target.name}.lock"
+    place = path.parent / f".{path.name}.lock"
     descriptor = _acquire(place, target, timeout)
-    _held[target] = 1
+    _held[path] = 1
     try:
         yield
     finally:
-        del _held[target]
+        del _held[path]
         # Removed while it is still held; who waits for it notices that it is no longer there.
         place.unlink(missing_ok=True)
         os.close(descriptor)
@@ -72,8 +72,7 @@ def _acquire(place: Path, target: Path, timeout: float) -> int:
         try:
             if _try_lock(descriptor, target):
                 if _stands_at(descriptor, place):
-                    os.ftruncate(descriptor, 0)
-                    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+                    _write_holder(descriptor, place, target)
                     return descriptor
             elif time.monotonic() >= deadline:
                 raise LockedError(
@@ -106,6 +105,32 @@ def _stands_at(descriptor: int, place: Path) -> bool:
         return False
 
 
+def _write_holder(descriptor: int, place: Path, target: Path) -> None:
+    """Write the id of this process into a lock file that it holds."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    except OSError as error:
+        place.unlink(missing_ok=True)
+        raise OutputError.of(target, error) from None
+
+
 def _holder(descriptor: int) -> str:
-    time.sleep(_WRITING_SECONDS)
-    return os.pread(descriptor, 20, 0).decode("ascii", "replace") or "unknown"
+    """Return the id of the process that holds a lock; it may yet have to replace that of a dead one."""
+    deadline = time.monotonic() + _WRITING_SECONDS
+    while True:
+        written = os.pread(descriptor, 20, 0).decode("ascii", "replace")
+        if _is_alive(written) or time.monotonic() >= deadline:
+            return written or "unknown"
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_alive(process: str) -> bool:
+    """Return whether there is a process of an id, which there also is if it may not be sent a signal."""
+    try:
+        os.kill(int(process), 0)
+    except PermissionError:
+        return True
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    return True

@@ -19,6 +19,7 @@ from rbmcli.data.remote import check_writable, file_name, is_remote, is_same, pl
 from rbmcli.errors import OutputError, UsageError
 
 STANDARD_OUTPUT = "-"
+_HALF_RENAMED = "some of the files are new and others old; mend it and run again"
 
 Target = str | os.PathLike[str]
 """A path, '-' for standard output, or the address of a remote object such as s3://bucket/name."""
@@ -100,7 +101,7 @@ def open_output(target: Target) -> Iterator[BinaryIO]:
         with upload(os.fspath(target)) as file:
             yield file
     else:
-        with _output_errors(told_target(target)):
+        with output_errors(told_target(target)):
             yield sys.stdout.buffer
             sys.stdout.buffer.flush()
 
@@ -128,15 +129,18 @@ def open_outputs(
             stack.callback(_remove, part)
         files: list[BinaryIO] = []
         for target, part in zip(targets, parts, strict=True):
-            with _output_errors(target):
+            with output_errors(target):
                 part.unlink(missing_ok=True)
                 # Never through a link that somebody has put there.
-                files.append(stack.enter_context(part.open("xb")))
-        with _output_errors(", ".join(map(str, targets))):
+                files.append(part.open("xb"))
+            stack.callback(_close, files[-1])
+        names = ", ".join(map(str, targets))
+        with output_errors(names):
             yield files
             for file in files:
                 file.flush()
                 os.fsync(file.fileno())
+        with output_errors(names, hint=_HALF_RENAMED if len(targets) > 1 else None):
             before_renaming()
             for target, part in zip(targets, parts, strict=True):
                 part.replace(target)
@@ -150,14 +154,33 @@ def remove_partial(target: Path) -> None:
 
 
 @contextmanager
-def _output_errors(name: object) -> Iterator[None]:
-    """Name the output in what the system says against writing it; a closed pipe stays what it is."""
+def output_errors(name: object, hint: str | None = None) -> Iterator[None]:
+    """Name the output in what the system says against writing it; a closed pipe stays what it is.
+
+    Parameters
+    ----------
+    name : object
+        The output.
+    hint : str, optional
+        What to do about it, where the old output is not as it was.
+
+    Raises
+    ------
+    OutputError
+        In place of an `OSError` of the block.
+    """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise OutputError.of(name, error) from error
+        raise OutputError.of(name, error, hint) from error
+
+
+def _close(file: BinaryIO) -> None:
+    # All that counts has been written by now, or there was an error, which must not give way to a second one.
+    with suppress(OSError):
+        file.close()
 
 
 def _remove(part: Path) -> None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
 from rbmcli.data.stores import first_line, open_store
-from rbmcli.data.temporary import save_copy, temporary_folder
+from rbmcli.data.temporary import MORE_SPACE, save_copy, temporary_folder
 from rbmcli.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def upload(address: str) -> Iterator[BinaryIO]:
             with copy.open("wb") as file:
                 yield file
         except OSError as error:
-            raise OutputError.of(f"{address}, by way of {folder.parent}", error) from error
+            raise OutputError.of(f"{address}, by way of {folder.parent}", error, MORE_SPACE) from error
         put(copy, address)
 
 
@@ -214,12 +214,13 @@ def _inside(path: str, folder: str, address: str) -> PurePosixPath:
 
 
 def _download(store: FileSystem, file: FileInfo, copy: Path, address: str) -> None:
-    try:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError.of(f"{copy.parent}: a copy of {address}", error) from None
     with _read_errors(address), store.open_input_stream(file.path) as stream:
-        save_copy(stream.read, copy, address)
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with copy.open("wb") as opened:
+                save_copy(stream.read, opened, address)
+        except OSError as error:
+            raise OutputError.of(f"the copy of {address} in {copy.parent}", error, MORE_SPACE) from None
         again = store.get_file_info(file.path)
     # It comes in pieces, which are of one object only where it was not replaced in between.
     if (again.size, again.mtime) != (file.size, file.mtime) or copy.stat().st_size != file.size:

@@ -53,6 +53,9 @@ MODEL = Contract(
         "shape": ("list<element: int32>",),
     },
 )
+FROM_MODEL = ("model", "folded_in")
+"""Sources of predictions that are the model's and no base rates."""
+
 PREDICTIONS = Contract("predictions", 1, {"prediction": ("float",), "source": ("string",)})
 RECOMMENDATIONS = Contract(
     "recommendations", 1, {"user": _ID, "rank": ("int32",), "item": _ID, "score": ("float",)}
@@ -69,9 +72,20 @@ METRICS = Contract(
         "n": ("int64",),
     },
 )
+CHECKPOINT = Contract(
+    "checkpoint",
+    1,
+    {
+        "name": ("string",),
+        "type": ("string",),
+        "shape": ("list<element: int64>",),
+        "data": ("binary",),
+    },
+)
 
 CONTRACTS = {
-    contract.format: contract for contract in (RATINGS, MODEL, PREDICTIONS, RECOMMENDATIONS, METRICS)
+    contract.format: contract
+    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, METRICS)
 }
 
 
@@ -98,7 +112,10 @@ def check_contract(schema: pa.Schema, metadata: dict[str, Any], contract: Contra
             f"{where}: format version {version} of '{contract.format}', expected at most {contract.version}",
             hint="read it with the version of rbmcli that wrote it, or a newer one",
         )
-    for column, types in contract.columns.items():
+    settings = metadata.get("settings")
+    suffix = settings.get("suffix", "") if isinstance(settings, dict) and contract is PREDICTIONS else ""
+    for name, types in contract.columns.items():
+        column = f"{name}{suffix}"
         index = schema.get_field_index(column)
         if index < 0:
             raise MismatchError(

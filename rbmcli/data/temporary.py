@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from rbmcli.errors import DataError, OutputError
 
+MORE_SPACE = "set TMPDIR to a folder on a disk with more space"
 _PREFIX = "rbmcli-copy-"
 _BLOCK_BYTES = 16 << 20
 
@@ -33,7 +35,7 @@ def temporary_folder() -> Iterator[Path]:
         _remove_left_over()
         folder, lock = _new_locked_folder()
     except OSError as error:
-        raise OutputError.of("TMPDIR, the folder for temporary files,", error) from None
+        raise OutputError.of("TMPDIR, the folder for temporary files,", error, MORE_SPACE) from None
     try:
         yield folder
     finally:
@@ -41,14 +43,14 @@ def temporary_folder() -> Iterator[Path]:
         os.close(lock)
 
 
-def save_copy(read: Callable[[int], bytes], copy: Path, where: str) -> None:
-    """Write all that can be read to a file.
+def save_copy(read: Callable[[int], bytes], copy: IO[bytes], where: str) -> None:
+    """Write all that can be read to a file; an `OSError` means that this fails.
 
     Parameters
     ----------
     read : callable
         Gives at most so many bytes as it is asked for, and none at the end.
-    copy : Path
+    copy : binary file
         File to write.
     where : str
         Name of the input, for messages.
@@ -57,15 +59,9 @@ def save_copy(read: Callable[[int], bytes], copy: Path, where: str) -> None:
     ------
     DataError
         If reading fails.
-    OutputError
-        If writing fails.
     """
-    try:
-        with copy.open("wb") as file:
-            while block := _block(read, where):
-                file.write(block)
-    except OSError as error:
-        raise OutputError.of(f"{copy.parent.parent}: a copy of {where}", error) from None
+    while block := _block(read, where):
+        copy.write(block)
 
 
 def _block(read: Callable[[int], bytes], where: str) -> bytes:

@@ -1,79 +1,58 @@
 """The policy of compilation, in one place: caching, floating point, threads.
 
-Importing this module sets the folder of Numba's cache, so every kernel module imports it first.
-
 Floating point: sums may be reordered and multiply-adds fused, so that loops vectorise, but NaN and
 infinity stay what they are (no ``nnan``, no ``ninf``): training looks for them to stop in time.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
-import numba.core.config
-import platformdirs
 
-
-def _kernel_fingerprint() -> str:
-    """Return a hash of the sources of all kernels.
-
-    Numba's cache notices a change in the file of a kernel, but not in a file it inlines from; a folder
-    of its own for each state of the sources makes that impossible to go wrong.
-    """
-    state = hashlib.blake2b(digest_size=8)
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        state.update(path.read_bytes())
-    return state.hexdigest()
-
+from rbmcli.kernels.cache import keep_compiled
 
 # Between two loops threads wait asleep. By default they spin, and where another process takes a core
 # away, the others burn theirs until it comes back: many times slower on a shared machine.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.core.config.CACHE_DIR = str(
-        Path(platformdirs.user_cache_dir("rbmcli")) / "kernels" / _kernel_fingerprint()
-    )
-
 _FLOATING_POINT = {"reassoc", "contract", "nsz", "arcp", "afn"}
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+def _compiled(**options: Any) -> Decorator:
+    """Return a decorator that has Numba compile a function, and keeps what comes out of it."""
+
+    compiled = numba.njit(nogil=True, error_model="numpy", **options)
+    return lambda function: keep_compiled(compiled(function))
+
+
 # A function that is compiled for itself and again inside its caller exists twice in the process that
 # compiles, and once in one that loads from the cache. The two may round differently, so there is but one.
-kernel: Decorator = numba.njit(
-    cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", forceinline=True
-)
+kernel: Decorator = _compiled(fastmath=_FLOATING_POINT, forceinline=True)
 """Compile a small function that Python may call, and that other kernels inline."""
 
 # Without wrappers for Python a fifth less time is spent on compilation.
 _INNER: dict[str, Any] = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
     "forceinline": True,
     "no_cpython_wrapper": True,
     "no_cfunc_wrapper": True,
 }
 
-inner_kernel: Decorator = numba.njit(fastmath=_FLOATING_POINT, **_INNER)
+inner_kernel: Decorator = _compiled(fastmath=_FLOATING_POINT, **_INNER)
 """Compile a function that only other kernels call, and inline."""
 
-strict_kernel: Decorator = numba.njit(fastmath=False, **_INNER)
+strict_kernel: Decorator = _compiled(fastmath=False, **_INNER)
 """Compile a function as `inner_kernel` does, but with every operation just as it is written.
 
 For sums whose value would otherwise depend on what the compiler makes of the place they are inlined in,
 which differs between the process that compiles and one that loads from the cache.
 """
 
-parallel_kernel: Decorator = numba.njit(
-    cache=True, nogil=True, fastmath=_FLOATING_POINT, error_model="numpy", parallel=True
-)
+parallel_kernel: Decorator = _compiled(fastmath=_FLOATING_POINT, parallel=True)
 """Compile a function whose `numba.prange` loops run in several threads."""
 
 

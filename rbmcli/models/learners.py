@@ -43,6 +43,10 @@ class Learner(ABC):
         """
 
     @abstractmethod
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return all arrays that learning changes and depends on, by name; they are the learner's own."""
+
+    @abstractmethod
     def exported(self, parameters: Parameters) -> Parameters:
         """Return parameters of the learner's form in the form of the model."""
 
@@ -73,9 +77,9 @@ class DivergenceLearner(Learner):
         self.parameters = parameters
         self.velocity = Parameters(*(np.zeros_like(array) for array in parameters))
         self.batches, self.scratch, self.row_bias, self.settings = batches, scratch, row_bias, settings
-        self.chains = [
-            batch.level.copy() if settings.persistent else np.empty(0, np.uint8) for batch in batches
-        ]
+        levels = [batch.level if settings.persistent else batch.level[:0] for batch in batches]
+        self.chain = np.concatenate([np.empty(0, np.uint8), *levels])
+        self.chains = np.split(self.chain, np.cumsum([len(level) for level in levels])[:-1])
 
     def learn(self, place: int, epoch: int, key: np.uint64) -> tuple[float, int]:
         """Do a mini-batch; the loss is that of the first reconstruction of its ratings."""
@@ -102,6 +106,10 @@ class DivergenceLearner(Learner):
             key,
         )
         return loss, int((batch.row_rated - batch.row_start[:-1]).sum())
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return parameters, velocities, and the levels of persistent chains, those of all mini-batches."""
+        return {**_named(parameters=self.parameters, velocity=self.velocity), "chain": self.chain}
 
     def exported(self, parameters: Parameters) -> Parameters:
         """Return the parameters with W and D apart."""
@@ -162,9 +170,23 @@ class NetworkLearner(Learner):
         )
         return loss, hidden
 
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return parameters, what Adam makes its steps by, and how many each column has had."""
+        named = _named(parameters=self.parameters, mean=self.mean, square=self.square)
+        return {**named, "times": self.times}
+
     def exported(self, parameters: Parameters) -> Parameters:
         """Return the parameters as they are."""
         return parameters
+
+
+def _named(**bundles: Parameters) -> dict[str, np.ndarray]:
+    """Return the arrays of bundles, each under the names of both."""
+    return {
+        f"{bundle}/{name}": array
+        for bundle, arrays in bundles.items()
+        for name, array in arrays._asdict().items()
+    }
 
 
 def _spread_penalty(penalty: float, batches: Sequence[Batch], columns: int) -> np.ndarray:

@@ -14,7 +14,7 @@ from rbmcli.kernels.scoring import NOT_OWN, Asked
 from rbmcli.models.also_rated import beyond_ratings
 from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.defaults import Shape
-from rbmcli.models.fit import Validation
+from rbmcli.models.training_data import Validation
 
 
 @dataclass(frozen=True)

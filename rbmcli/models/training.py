@@ -11,6 +11,7 @@ from rbmcli.data.hashing import hash_ids
 from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
 from rbmcli.models.exploration import explore
 from rbmcli.models.form import form_of
 from rbmcli.models.histories import hash_ratings
@@ -33,6 +34,7 @@ def train_rbm(
     levels: Levels,
     settings: TrainSettings,
     progress: Progress,
+    checkpoint: Checkpoint = KEEPING_NOTHING,
 ) -> Rbm:
     """Train a model on ratings, some of which serve as validation.
 
@@ -48,34 +50,38 @@ def train_rbm(
         The model and its training; with preset accurate several are tried out.
     progress : Progress
         Told each epoch.
+    checkpoint : Checkpoint
+        What keeps how far the run has come, and knows how far it had come before.
 
     Returns
     -------
     Rbm
         Its record holds the figures of the epochs, and what was tried out.
     """
-    trials = Trials(ratings, held_out, levels, progress)
+    trials = Trials(ratings, held_out, levels, progress, checkpoint)
     resolved = explore(settings, shape_of(ratings, held_out, levels), trials)
-    fitted = trials.kept()
+    figures = trials.kept_figures()
     record: dict[str, Any] = {
-        "best_epoch": fitted.outcome.best_epoch,
-        "best_epochs": list(fitted.outcome.best_epochs),
-        "epochs": [_figures(report) for report in fitted.outcome.epochs],
+        "best_epoch": figures.best_epoch,
+        "best_epochs": list(figures.best_epochs),
+        "epochs": [_figures(report) for report in figures.epochs],
         "n_ratings": len(ratings.level),
     }
     if len(trials.figures) > 1:
         record["tried"] = trials.figures
-        rmse = fitted.outcome.best_rmse
+        rmse = figures.best_rmse
         progress.info(f"chosen for its validation RMSE of {rmse:.4f}: {described(resolved)}")
     progress.info(_NEW_USERS[resolved.by])
+    if resolved.refit:
+        epochs = figures.best_epochs
+        progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")
+        everyone = np.ones(len(ratings.level), bool)
+        fitted = fit_on(ratings, everyone, None, levels, resolved, progress, epochs, checkpoint)
+    else:
+        fitted = trials.kept()
     # What is kept of the ratings holds every one that may be in a history later.
     everything = ratings.rows(resolved.by)
     kept = fitted.ratings if resolved.validation == "file" and not resolved.refit else everything
-    if resolved.refit:
-        epochs = fitted.outcome.best_epochs
-        progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")
-        everyone = np.ones(len(ratings.level), bool)
-        fitted = fit_on(ratings, everyone, None, levels, resolved, progress, epochs)
     record["n_also_rated"] = 0 if fitted.also_rated is None else fitted.also_rated.n_ratings
     return _assemble(ratings, kept, fitted, levels, resolved, record)
 

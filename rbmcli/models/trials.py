@@ -11,8 +11,10 @@ from rbmcli.config import ResolvedSettings
 from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
+from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
 from rbmcli.models.exploration import MOVED
-from rbmcli.models.fit import Fit, TrainingData, fit
+from rbmcli.models.fit import Fit, fit
+from rbmcli.models.fit_state import FitFigures, key_of, limits_of
 from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.priors import (
     column_base_rates,
@@ -22,6 +24,7 @@ from rbmcli.models.priors import (
     smoothed,
     smoothings,
 )
+from rbmcli.models.training_data import TrainingData
 from rbmcli.progress import Progress
 
 
@@ -44,6 +47,7 @@ def fit_on(
     settings: ResolvedSettings,
     progress: Progress,
     epochs: tuple[int, ...] | None = None,
+    checkpoint: Checkpoint = KEEPING_NOTHING,
 ) -> Fitted:
     """Fit a part of the ratings.
 
@@ -61,6 +65,8 @@ def fit_on(
         Told each epoch; may raise to give up.
     epochs : tuple of int, optional
         Epochs of each stage, where validation does not tell.
+    checkpoint : Checkpoint
+        What keeps how far this and other fits have come.
     """
     rows = ratings.rows(settings.by, learned)
     overall = global_prior(rows.level, len(levels))
@@ -75,7 +81,8 @@ def fit_on(
     also_rated = ratings.also_rated_beyond(rows, settings.by)
     data = TrainingData(rows, prior, levels.values, of_rows, also_rated, learned_offset)
     validation = None if measured is None else ratings.validation(settings.by, measured, offset)
-    return Fitted(rows, also_rated, overall, prior, fit(data, settings, validation, progress, epochs))
+    outcome = fit(data, settings, validation, progress, epochs, checkpoint)
+    return Fitted(rows, also_rated, overall, prior, outcome)
 
 
 def try_settings(
@@ -98,10 +105,24 @@ def _try(
     levels: Levels,
     settings: ResolvedSettings,
     progress: Progress,
+    checkpoint: Checkpoint = KEEPING_NOTHING,
 ) -> Fitted:
     """Fit the ratings that are not held out, and measure on those that are."""
-    measured = None if settings.validation == "none" else held_out
-    return fit_on(ratings, ~held_out, measured, levels, settings, progress)
+    measured = held_out if _is_measured(settings) else None
+    return fit_on(ratings, ~held_out, measured, levels, settings, progress, checkpoint=checkpoint)
+
+
+def _is_measured(settings: ResolvedSettings) -> bool:
+    return settings.validation != "none"
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """One fit: its figures or what it failed by, and all of it unless only the figures are known."""
+
+    settings: ResolvedSettings
+    figures: FitFigures | DivergenceError
+    fitted: Fitted | None = None
 
 
 class Trials:
@@ -119,44 +140,66 @@ class Trials:
         held_out: np.ndarray,
         levels: Levels,
         progress: Progress,
+        checkpoint: Checkpoint = KEEPING_NOTHING,
     ) -> None:
-        self._given, self._progress = (ratings, held_out, levels), progress
-        self._last: Fitted | DivergenceError | None = None
-        self._kept: Fitted | DivergenceError | None = None
+        self._given, self._progress, self._checkpoint = (ratings, held_out, levels), progress, checkpoint
+        self._last: _Trial | None = None
+        self._kept: _Trial | None = None
         self.figures: list[dict[str, Any]] = []
 
     def measure(self, settings: ResolvedSettings) -> float:
         """Fit, and return the validation RMSE; infinite where training leaves the finite numbers."""
         self._progress.info(f"training with {described(settings)}")
+        self._last = self._trial(settings)
         figures: dict[str, Any] = {name: getattr(settings, name) for name in MOVED}
-        try:
-            self._last = _try(*self._given, settings, self._progress)
-        except DivergenceError as error:
-            self._last = error
+        outcome = self._last.figures
+        if isinstance(outcome, DivergenceError):
             self.figures.append({**figures, "best_epoch": None, "valid_rmse": None, "valid_nll": None})
             return np.inf
-        outcome = self._last.outcome
         report = outcome.epochs[outcome.best_epoch - 1]
         figures |= {"best_epoch": outcome.best_epoch}
         self.figures.append({**figures, "valid_rmse": report.valid_rmse, "valid_nll": report.valid_nll})
         return outcome.best_rmse
 
+    def _trial(self, settings: ResolvedSettings) -> _Trial:
+        """Fit, or look up how it went."""
+        key = key_of(settings, measured=_is_measured(settings))
+        try:
+            known = self._checkpoint.finished(key, limits_of(settings))
+            if known is not None:
+                figures = known.outcome()
+                self._progress.info(f"done before: {len(figures.epochs)} epochs")
+                return _Trial(settings, figures)
+            fitted = self._fit(settings)
+        except DivergenceError as error:
+            return _Trial(settings, error)
+        return _Trial(settings, fitted.outcome, fitted)
+
+    def _fit(self, settings: ResolvedSettings) -> Fitted:
+        return _try(*self._given, settings, self._progress, self._checkpoint)
+
     def keep(self) -> None:
         """Keep the last fit in place of the one before."""
         self._kept = self._last
+        self._checkpoint.keep()
 
-    def kept(self) -> Fitted:
-        """Return the fit that is kept.
+    def kept_figures(self) -> FitFigures:
+        """Return the figures of the fit that is kept.
 
         Raises
         ------
         DivergenceError
             If it left the finite numbers.
         """
-        if isinstance(self._kept, DivergenceError):
-            raise self._kept
         assert self._kept is not None
-        return self._kept
+        if isinstance(self._kept.figures, DivergenceError):
+            raise self._kept.figures
+        return self._kept.figures
+
+    def kept(self) -> Fitted:
+        """Return the fit that is kept, which did not leave the finite numbers."""
+        assert self._kept is not None
+        return self._kept.fitted or self._fit(self._kept.settings)
 
 
 def described(settings: ResolvedSettings) -> str:

@@ -18,8 +18,8 @@ from rbmcli.data.fingerprints import column_fingerprint
 from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import UNKNOWN
-from rbmcli.data.outputs import Target, check_target
-from rbmcli.data.schemas import METRICS
+from rbmcli.data.outputs import Target, check_target, told_target
+from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
@@ -33,7 +33,6 @@ from rbmcli.progress import SILENT, Progress
 ALL = "all"
 SOURCE = "source="
 BASELINE = "baseline="
-FROM_MODEL = ("model", "folded_in")
 GATED_FIGURES = ("rmse", "mae", "nll", "accuracy", "coverage", "n")
 SOURCE_ORDER = ("model", "folded_in", "visible_prior", "row_prior", "global_prior")
 
@@ -204,6 +203,7 @@ def evaluate(
     check_gates(gates, result.gated(), result)
     if output is not None:
         write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
+        progress.info(f"{told_target(output)}: {len(metrics):,} figures of {result.n:,} predictions")
     return result
 
 

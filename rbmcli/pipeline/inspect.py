@@ -16,7 +16,7 @@ from rbmcli.config import InputSettings
 from rbmcli.data.columns import find_roles
 from rbmcli.data.levels import Levels
 from rbmcli.data.readers.sources import local_copy
-from rbmcli.data.schemas import CONTRACTS, check_contract
+from rbmcli.data.schemas import CHECKPOINT, CONTRACTS, check_contract
 from rbmcli.data.storage import read_footer
 from rbmcli.errors import DataError, MismatchError
 
@@ -84,6 +84,8 @@ class FileDescription:
         best = [entry for entry in metadata.get("epochs", []) if entry["epoch"] == metadata.get("best_epoch")]
         if best:
             facts.append(("best epoch", _figures(best[0])))
+        if self.format == CHECKPOINT.format and not self.problem:
+            facts += _trainings(metadata.pop("fits", []))
         return facts + _flatten(metadata)
 
     def _in_words(self) -> str:
@@ -130,6 +132,23 @@ def inspect(path: str | os.PathLike[str]) -> FileDescription:
         columns={field.name: str(field.type) for field in schema},
         metadata=metadata,
     )
+
+
+def _trainings(fits: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """Return how far each training in a checkpoint has come."""
+    facts = []
+    for number, fit in enumerate(fits, 1):
+        key, epochs = fit["key"], len(fit["reports"])
+        what = f"rows of {key['by']}s, {key['objective']}, {key['hidden']} hidden units"
+        how = "on part of the ratings" if fit["measured"] else "on all ratings"
+        if fit["failure"]:
+            standing = "left the finite numbers"
+        elif len(fit["endings"]) == fit["stages"]:
+            standing = f"over after {epochs:,} epochs, the best is {fit['best_epoch']:,}"
+        else:
+            standing = f"under way after {epochs:,} epochs and {fit['batches']:,} mini-batches"
+        facts.append((f"training {number}", f"{what}, {how}: {standing}"))
+    return facts
 
 
 def _contract_problem(schema: pa.Schema, metadata: dict[str, Any], where: str) -> str:

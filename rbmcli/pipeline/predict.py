@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,29 +12,15 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.formats import format_of
-from rbmcli.data.ids import IdIndex
-from rbmcli.data.intake import Source, check_same_run, read_pairs
+from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
-from rbmcli.data.schemas import PREDICTIONS
+from rbmcli.data.schemas import FROM_MODEL, PREDICTIONS
 from rbmcli.data.storage import write_table
-from rbmcli.data.tables import PairsTable
-from rbmcli.errors import DataError, MismatchError
-from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.day_bias import days_of
-from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import SOURCE_NAMES, Predictor
 from rbmcli.models.rbm import Rbm
-from rbmcli.pipeline.asking import (
-    HistoryInput,
-    Model,
-    open_model,
-    question_metadata,
-    read_also_rated,
-    read_history,
-    with_model_ids,
-)
-from rbmcli.pipeline.evaluate import FROM_MODEL
+from rbmcli.pipeline.asking import Model, question_metadata
 from rbmcli.pipeline.gates import check_gates, parse_gates
+from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.progress import SILENT, Progress
 
 if TYPE_CHECKING:
@@ -129,103 +114,33 @@ def predict(
     """
     gates = parse_gates(fail_if, GATED_FIGURES)
     check_target(output, [model, history, pairs, also_rated])
-    model = open_model(model)
-    ratings = read_history(model, history, input_settings, progress)
-    if pairs is None:
-        asked = _all_items(model, ratings)
-    else:
-        asked = _asked(model, pairs, ratings, input_settings, progress)
-    _check_columns(asked, settings)
-    users = IdIndex.of(asked.table.column("user"))
-    histories = ratings.of(model, users)
-    user = users.lookup(asked.table.column("user"))
-    item = model.item_ids.lookup(asked.table.column("item"))
-    own = _own_levels(histories, user, asked.table.column("item"), settings)
-    n_own = int(np.count_nonzero(own != NOT_OWN))
-    if n_own:
-        progress.info(f"{n_own:,} pairs stand in the history: each is predicted from the rest of it")
-    day = None if asked.timestamp is None else days_of(asked.timestamp)
-    unrated = read_also_rated(model, also_rated, users, ratings, input_settings, progress)
-    predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
+    given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
+    model, user = given.model, given.user
+    predictor = Predictor(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
     probability = np.empty((len(user), len(model.levels)), np.float32)
     source = np.empty(len(user), np.uint8)
     with progress.step("predicting", len(user)) as step:
         for block in _blocks(user):
             probability[block], source[block] = predictor.probabilities(
-                user[block], item[block], own[block], None if day is None else day[block]
+                user[block], given.item[block], given.own[block], given.day_of(block)
             )
             step.advance(len(block))
-    _check_matched(item, histories, model, settings, asked.where)
     counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
     progress.info(_tell_sources(counts))
-    check_gates(gates, {"predictions": len(user), "own": n_own, "coverage": coverage(counts)})
-    table = _with_predictions(asked.table, probability, source, model, settings)
-    metadata = question_metadata("predict", model, ratings, unrated, settings)
+    check_gates(gates, {"predictions": len(user), "own": given.n_own, "coverage": coverage(counts)})
+    table = _with_predictions(given.asked.table, probability, source, model, settings)
+    metadata = question_metadata("predict", model, given.ratings, given.unrated, settings)
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             write_table(table, output, PREDICTIONS, metadata, format_of(output_format, output))
-    return PredictResult(table, counts, n_own, local_path(output), metadata)
-
-
-def _asked(
-    model: Rbm, pairs: Source, ratings: HistoryInput, settings: InputSettings, progress: Progress
-) -> PairsTable:
-    dated = ratings.day is not None
-    read = read_pairs(pairs, settings, progress, timestamps=dated)
-    if dated and read.timestamp is None:
-        progress.warn(
-            f"{read.where}: its pairs have no timestamps, and the model was trained with the bias of a day: "
-            "predictions are worse than they could be"
-        )
-    check_same_run((ratings.source.metadata, ratings.source.where), (read.metadata, read.where))
-    return dataclasses.replace(read, table=with_model_ids(read.table, model, read.where))
-
-
-def _all_items(model: Rbm, ratings: HistoryInput) -> PairsTable:
-    """Return every item of the model for every user of the history."""
-    users, items = IdIndex.of(ratings.table.column("user")).values, model.item_ids.values
-    user = np.repeat(np.arange(len(users), dtype=np.int32), len(items))
-    item = np.tile(np.arange(len(items), dtype=np.int32), len(users))
-    table = pa.table({"user": users.take(pa.array(user)), "item": items.take(pa.array(item))})
-    return PairsTable(table, {}, ratings.source.where)
-
-
-def _check_columns(asked: PairsTable, settings: PredictSettings) -> None:
-    """Raise `DataError` where an output column has the name of a column of the pairs."""
-    for name in settings.columns():
-        if name in asked.table.column_names:
-            raise DataError(
-                f"{asked.where}: its column '{name}' has the name of an output column",
-                hint="rename it, or give the output columns a --suffix",
-            )
-
-
-def _own_levels(
-    histories: Histories, user: np.ndarray, item: pa.ChunkedArray, settings: PredictSettings
-) -> np.ndarray:
-    if settings.keep_own:
-        return np.full(len(user), NOT_OWN, np.uint8)
-    return histories.own_level(user, histories.items.lookup(item))
+        progress.info(f"{told_target(output)}: {table.num_rows:,} predictions")
+    return PredictResult(table, counts, given.n_own, local_path(output), metadata)
 
 
 def _blocks(user: np.ndarray) -> list[np.ndarray]:
     """Return pairs in blocks of bounded size, those of a user together as far as possible."""
     order = np.argsort(user, kind="stable")
     return [order[at : at + _BLOCK] for at in range(0, len(order), _BLOCK)]
-
-
-def _check_matched(
-    item: np.ndarray, histories: Histories, model: Rbm, settings: PredictSettings, where: str
-) -> None:
-    """Raise `MismatchError` where neither the pairs nor the histories have anything the model knows."""
-    known = bool((item >= 0).any()) or bool((histories.model_item >= 0).any())
-    if not model.by_user:
-        known = known or bool((histories.model_user >= 0).any())
-    if len(item) and not known and not settings.allow_unknown:
-        raise MismatchError(
-            f"{where}: not one of its users and items is known to the model",
-            hint="check that the ids are those of the training ratings, or use --allow-unknown",
-        )
 
 
 def coverage(counts: Mapping[str, int]) -> float | None:

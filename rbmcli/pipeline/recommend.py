@@ -14,6 +14,7 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, read_users
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
+from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.schemas import RECOMMENDATIONS
 from rbmcli.data.storage import write_table
 from rbmcli.errors import MismatchError
@@ -22,6 +23,7 @@ from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.asking import (
+    HistoryInput,
     Model,
     open_model,
     question_metadata,
@@ -62,6 +64,28 @@ class RecommendResult:
     def to_pandas(self) -> pd.DataFrame:
         """Return the recommendations as a pandas frame."""
         return self.table.to_pandas()
+
+
+@dataclass(frozen=True)
+class RecommendationInput:
+    """What recommending starts from.
+
+    Attributes
+    ----------
+    model : Rbm
+        The model.
+    ratings : HistoryInput
+        The ratings of the users.
+    histories : Histories
+        The same, by user to recommend to.
+    unrated : CompressedRows or None
+        What is known to have been rated besides, the rating unknown.
+    """
+
+    model: Rbm
+    ratings: HistoryInput
+    histories: Histories
+    unrated: CompressedRows | None
 
 
 def recommend(
@@ -109,6 +133,36 @@ def recommend(
         If they do not go with the model, or the model knows none of the items.
     """
     check_target(output, [model, history, users, also_rated])
+    given = read_recommendation_input(model, history, users, also_rated, input_settings, progress)
+    model, index = given.model, given.histories.users
+    predictor = Predictor(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
+    parts = _ranked(predictor, settings, progress)
+    table = pa.table(
+        {
+            "user": index.values.take(pa.array(parts[0])),
+            "rank": pa.array(parts[1], pa.int32()),
+            "item": model.item_ids.values.take(pa.array(parts[2])),
+            "score": pa.array(parts[3], pa.float32()),
+        }
+    )
+    metadata = question_metadata("recommend", model, given.ratings, given.unrated, settings)
+    if output is not None:
+        with progress.step(f"writing {told_target(output)}"):
+            write_table(table, output, RECOMMENDATIONS, metadata, format_of(output_format, output))
+    place = "" if output is None else f"{told_target(output)}: "
+    progress.info(f"{place}{table.num_rows:,} recommendations to {len(index):,} users")
+    return RecommendResult(table, len(index), local_path(output), metadata)
+
+
+def read_recommendation_input(
+    model: Model,
+    history: Source,
+    users: Source | None,
+    also_rated: Source | None,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> RecommendationInput:
+    """Read and check what `recommend` is given; raises as that does."""
     model = open_model(model)
     ratings = read_history(model, history, input_settings, progress)
     asked = ratings.table.column("user")
@@ -126,22 +180,7 @@ def recommend(
     if silent:
         progress.warn(f"{silent:,} of {len(index):,} users have no history: they get what suits everybody")
     unrated = read_also_rated(model, also_rated, index, ratings, input_settings, progress)
-    predictor = Predictor(model, histories, exact=settings.exact(), also_rated=unrated)
-    parts = _ranked(predictor, settings, progress)
-    table = pa.table(
-        {
-            "user": index.values.take(pa.array(parts[0])),
-            "rank": pa.array(parts[1], pa.int32()),
-            "item": model.item_ids.values.take(pa.array(parts[2])),
-            "score": pa.array(parts[3], pa.float32()),
-        }
-    )
-    metadata = question_metadata("recommend", model, ratings, unrated, settings)
-    if output is not None:
-        with progress.step(f"writing {told_target(output)}"):
-            write_table(table, output, RECOMMENDATIONS, metadata, format_of(output_format, output))
-    progress.info(f"{table.num_rows:,} recommendations to {len(index):,} users")
-    return RecommendResult(table, len(index), local_path(output), metadata)
+    return RecommendationInput(model, ratings, histories, unrated)
 
 
 def _ranked(

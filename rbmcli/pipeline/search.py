@@ -21,7 +21,7 @@ from rbmcli.errors import DataError, DivergenceError
 from rbmcli.models.trials import try_settings
 from rbmcli.models.tuning import Choice, Range, SearchSpace
 from rbmcli.pipeline.pruning import Peers
-from rbmcli.pipeline.train import TrainingInput
+from rbmcli.pipeline.training_input import TrainingInput
 from rbmcli.progress import EpochReport, Progress
 
 if TYPE_CHECKING:

@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rbmcli.data.locks import locked
+from rbmcli.data.outputs import output_errors
 from rbmcli.errors import DataError, MismatchError
 
 if TYPE_CHECKING:
     from optuna import Study
+    from optuna.storages.journal import JournalFileBackend
 
 STUDY = "rbmcli tune"
 _DESCRIPTION = "search"
 _LINE_START = b'{"op_code":'
 _OTHER_FILE = "give --journal another file"
+_KEPT = "the trials before are in it: mend it and run again to go on from there"
 _DAMAGE = (AssertionError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
 """What optuna answers events with that make no sense."""
 
@@ -48,7 +51,6 @@ def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[St
         If it is of another search.
     """
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     if path is None:
         yield optuna.create_study(study_name=STUDY)
@@ -56,7 +58,7 @@ def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[St
     with locked(path):
         _mend(path)
         try:
-            storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
+            storage = optuna.storages.JournalStorage(_backend(path))
             is_begun = STUDY in optuna.get_all_study_names(storage)
             # To create a study that there is writes to the journal, which may have to be refused.
             open_ = optuna.load_study if is_begun else optuna.create_study
@@ -70,6 +72,19 @@ def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[St
         else:
             _check_same(begun_with, description, path)
         yield study
+
+
+def _backend(path: Path) -> JournalFileBackend:
+    """Return the file of a journal; an error in writing it names it."""
+    from optuna.storages.journal import JournalFileBackend
+
+    class Backend(JournalFileBackend):
+        def append_logs(self, logs: list[dict[str, Any]]) -> None:
+            with output_errors(path, _KEPT):
+                super().append_logs(logs)
+
+    with output_errors(path):
+        return Backend(str(path))
 
 
 def _mend(path: Path) -> None:

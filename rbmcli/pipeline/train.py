@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-
-from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSettings
-from rbmcli.data.duplicates import resolve_duplicates
-from rbmcli.data.fingerprints import ratings_fingerprint
-from rbmcli.data.ids import align_ids
-from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
-from rbmcli.data.levels import Levels, bin_levels, choose_levels
-from rbmcli.data.ordering import PairCodes
+from rbmcli.config import InputSettings, LevelSettings, TrainSettings
+from rbmcli.config.train import SECONDS_BETWEEN_SAVES
+from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
-from rbmcli.data.splits import split_random
-from rbmcli.data.tables import RatingsTable
-from rbmcli.data.unknown_levels import assign_levels
-from rbmcli.errors import DataError, MismatchError, UsageError
-from rbmcli.models.day_bias import days_of
-from rbmcli.models.levelled import LevelledRatings
+from rbmcli.errors import UsageError
+from rbmcli.models.checkpoint import Checkpoint
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
+from rbmcli.pipeline.run_checkpoint import RunCheckpoint, open_checkpoint, telling_how_to_go_on
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
 
@@ -62,6 +55,10 @@ def train(
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    checkpoint_interval: float = SECONDS_BETWEEN_SAVES,
+    stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
     """Train a Restricted Boltzmann Machine on ratings.
 
@@ -84,6 +81,16 @@ def train(
         The scale, where the file does not name its levels.
     progress : Progress
         Told each epoch.
+    checkpoint : path, optional
+        File to keep everything in that the rest of the run depends on, so that it can be stopped, or killed,
+        and go on.
+    resume : bool
+        Whether to go on from that file, if it exists; the model is that of an unbroken run, to the byte. It
+        must be of a run with the same data and settings; only `settings.epochs` may be larger.
+    checkpoint_interval : float
+        Seconds between two times that it is saved; 0 saves at the end of every epoch.
+    stop : callable, optional
+        Asked after every mini-batch, without arguments, whether to stop.
 
     Returns
     -------
@@ -92,204 +99,52 @@ def train(
     Raises
     ------
     UsageError
-        If the model may not be written there.
+        If the model or the checkpoint may not be written there.
     DataError
-        If the ratings cannot be used.
+        If the ratings or the checkpoint cannot be used.
     MismatchError
-        If the validation ratings do not belong to the training ratings.
+        If the validation ratings do not belong to the training ratings, or the checkpoint is of another run.
+    LockedError
+        If another run has the checkpoint.
+    StoppedError
+        If `stop` said so; the checkpoint is saved then, and no model is written.
     DivergenceError
         If training leaves the finite numbers; then no model is written.
     """
     check_target(output, [ratings, valid, also_rated])
-    given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
-    model = train_rbm(given.ratings, given.held_out, given.levels, given.settings, progress)
+    if resume and checkpoint is None:
+        raise UsageError("--resume goes on from a checkpoint: give --checkpoint FILE too")
+    sources = [ratings, valid, also_rated]
+    with ExitStack() as stack:
+        file = None
+        if checkpoint is not None:
+            opened = open_checkpoint(
+                checkpoint,
+                resume=resume,
+                interval=checkpoint_interval,
+                others=[*sources, output],
+                progress=progress,
+            )
+            file = stack.enter_context(opened)
+        given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+        model = _trained(given, file, stop, progress)
     model.record["data_fingerprint"] = given.fingerprint
     return _result(model, output, progress)
 
 
-@dataclass(frozen=True)
-class TrainingInput:
-    """What training starts from.
-
-    Attributes
-    ----------
-    table : pyarrow.Table
-        Columns `user`, `item` and `rating`: the ratings, and after them those given for validation.
-    ratings : LevelledRatings
-        The same on levels.
-    held_out : ndarray of bool
-        Which of them serve as validation.
-    levels : Levels
-        The scale.
-    settings : TrainSettings
-        The settings, which say now what the validation is.
-    fingerprint : str
-        That of the ratings without those given for validation.
-    """
-
-    table: pa.Table
-    ratings: LevelledRatings
-    held_out: np.ndarray
-    levels: Levels
-    settings: TrainSettings
-    fingerprint: str
-
-
-def read_training(
-    ratings: Source,
-    valid: Source | None,
-    also_rated: Source | None,
-    settings: TrainSettings,
-    input_settings: InputSettings,
-    level_settings: LevelSettings,
-    progress: Progress,
-) -> TrainingInput:
-    """Read and check what `train` is given, put it on levels, and hold a part out; raises as `train`."""
-    settings = _with_validation(settings, valid is not None)
-    read = read_ratings(ratings, input_settings, progress)
-    columns = [*_COLUMNS, "timestamp"] if settings.day_bias else _COLUMNS
-    tables, names = [_with_columns(read, columns)], [read.where]
-    if valid is not None:
-        table, name = _read_valid(valid, read, columns, input_settings, progress)
-        tables, names = [*tables, table], [*names, name]
-    scale = _scale_of(read, tables, level_settings)
-    if isinstance(scale, Levels):
-        tables = [
-            _on_levels(table, name, scale, input_settings, progress)
-            for table, name in zip(tables, names, strict=True)
-        ]
-    table = pa.concat_tables(tables)
-    codes, values = PairCodes.of(table), table.column("rating").to_numpy()
-    held_out = _held_out(codes, tables[0].num_rows, settings, progress)
-    _check_amounts(held_out, settings, read.where)
-    levels = scale if isinstance(scale, Levels) else bin_levels(values[~held_out], scale)
-    progress.info(
-        f"{len(values):,} ratings of {len(codes.items):,} items by {len(codes.users):,} users, "
-        f"{levels.describe()}"
-    )
-    # What is on no level by now is meant to count as the nearest one.
-    levelled = LevelledRatings(
-        codes,
-        levels.nearest(values),
-        values,
-        _also_rated(also_rated, codes, input_settings, progress),
-        days_of(table.column("timestamp")) if settings.day_bias else None,
-    )
-    fingerprint = ratings_fingerprint(read.table, levels)
-    return TrainingInput(table, levelled, held_out, levels, settings, fingerprint)
-
-
-_COLUMNS = ["user", "item", "rating"]
-_HOLDOUT_SALT = 0x5D588B656C078965
-
-
-def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
-    if has_file and settings.validation == "none":
-        raise UsageError("validation ratings are given, but --no-valid says to do without: leave one out")
-    if has_file:
-        return dataclasses.replace(settings, validation="file")
-    if settings.validation == "file":
-        raise UsageError("validation by file, but no file of validation ratings is given")
-    return settings
-
-
-def _read_valid(
-    valid: Source, read: RatingsTable, columns: list[str], input_settings: InputSettings, progress: Progress
-) -> tuple[pa.Table, str]:
-    """Read the validation ratings, check that they go with the training ratings, and give them their ids.
-
-    Their name, for messages, comes with them.
-    """
-    other = read_ratings(valid, input_settings, progress)
-    check_same_run((read.metadata, read.where), (other.metadata, other.where))
-    table = _with_columns(other, columns)
-    for place, name in enumerate(("user", "item")):
-        ids = align_ids(table.column(name), read.table.column(name).type, name, other.where)
-        table = table.set_column(place, name, ids)
-    both = pa.concat_tables([read.table.select(columns), table])
-    _, shared = resolve_duplicates(both, "first", None, other.where)
-    if shared:
-        raise MismatchError(
-            f"{other.where}: {shared:,} of its pairs stand in {read.where} too, expected none: a model "
-            "must not be measured on what it was trained on",
-            hint="split with rbmcli prepare, or leave out --valid to have a part held out",
-        )
-    return table, other.where
-
-
-def _with_columns(read: RatingsTable, columns: list[str]) -> pa.Table:
-    """Return some columns of ratings, and raise `DataError` if there are no timestamps but should be."""
-    if not set(columns) <= set(read.table.column_names):
-        raise DataError(
-            f"{read.where}: --day-bias needs timestamps, and no column is known to be one",
-            hint="name the column with --timestamp-column, or leave out --day-bias",
-        )
-    return read.table.select(columns)
-
-
-def _on_levels(
-    table: pa.Table, name: str, levels: Levels, input_settings: InputSettings, progress: Progress
-) -> pa.Table:
-    """Return the ratings without those that are on no level and are to be dropped."""
-    policy = input_settings.unknown_level
-    kept, _, unknown = assign_levels(table, levels, policy, name)
-    if unknown:
-        told = "left out" if policy == "drop" else "put on the nearest one"
-        progress.warn(f"{name}: {unknown:,} ratings are on no level: {told}")
-    return kept
-
-
-def _scale_of(read: RatingsTable, tables: list[pa.Table], level_settings: LevelSettings) -> Levels | int:
-    """Return the levels that the file names or the ratings have, or a number of bins."""
-    named = Levels.from_metadata(read.metadata)
-    if named is not None and level_settings == LevelSettings():
-        return named
-    values = pa.chunked_array([chunk for table in tables for chunk in table.column("rating").chunks])
-    return choose_levels(values.to_numpy(), level_settings, read.where)
-
-
-def _also_rated(
-    pairs: Source | None, codes: PairCodes, input_settings: InputSettings, progress: Progress
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Return the pairs of unknown rating as positions among the users and items that are trained on."""
-    if pairs is None:
-        return None
-    read = read_pairs(pairs, input_settings, progress)
-    user, item = (
-        index.lookup(align_ids(read.table.column(name), index.type, name, read.where))
-        for name, index in (("user", codes.users), ("item", codes.items))
-    )
-    known = int(np.count_nonzero((user >= 0) & (item >= 0)))
-    progress.info(
-        f"{read.where}: {known:,} of {len(user):,} pairs are of users and items that are trained on"
-    )
-    return user, item
-
-
-def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress: Progress) -> np.ndarray:
-    """Return which ratings serve as validation; those given for it come after the `n_given` others."""
-    count = len(codes.user_codes)
-    if settings.validation != "holdout":
-        return np.arange(count) >= n_given
-    # With the seed that prepare split by, the ratings to hold out would be those that it has taken away.
-    seed = settings.seed ^ _HOLDOUT_SALT
-    split = PrepareSettings(valid_fraction=settings.holdout, test_fraction=0.0, seed=seed)
-    held_out = np.asarray(split_random(codes, split) > 0)
-    progress.info(
-        f"no validation ratings given: {np.count_nonzero(held_out):,} of {count:,} ratings are held out"
-    )
-    return held_out
-
-
-def _check_amounts(held_out: np.ndarray, settings: TrainSettings, where: str) -> None:
-    n_valid = int(np.count_nonzero(held_out))
-    if n_valid == len(held_out):
-        raise DataError(f"{where}: no ratings are left to train on")
-    if n_valid == 0 and settings.validation != "none":
-        raise DataError(
-            f"{where}: {len(held_out):,} ratings are too few to hold some out for validation",
-            hint="give --valid FILE, or do without by --no-valid --epochs N",
-        )
+def _trained(
+    given: TrainingInput, file: RunCheckpoint | None, stop: Callable[[], bool] | None, progress: Progress
+) -> Rbm:
+    """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
+    stop = stop or (lambda: False)
+    parts = given.ratings, given.held_out, given.levels, given.settings, progress
+    with telling_how_to_go_on(file.path if file else None, progress):
+        if file is None:
+            return train_rbm(*parts, Checkpoint(stop))
+        checkpoint = file.of(given, stop, progress)
+        model = train_rbm(*parts, checkpoint)
+        checkpoint.complete()
+    return model
 
 
 def _result(model: Rbm, output: Target | None, progress: Progress) -> TrainResult:

@@ -13,20 +13,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from rbmcli.config import InputSettings, LevelSettings, ResolvedSettings, TrainSettings, TuneSettings
-from rbmcli.data.fingerprints import run_fingerprint
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
-from rbmcli.data.storage import digest
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
 from rbmcli.pipeline.search import Search, TrialOutcome
 from rbmcli.pipeline.search_journal import open_study
 from rbmcli.pipeline.settings_file import write_settings
-from rbmcli.pipeline.train import TrainingInput, read_training
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
 NOT_OF_A_SEARCH = ("preset", "seed", "validation")
@@ -127,10 +124,10 @@ def tune(
     DivergenceError
         If no trial stayed within the finite numbers.
     """
-    _check_optuna()
+    check_optuna()
     deadline = time.monotonic() + settings.budget if settings.budget is not None else np.inf
-    given = _train_settings(fixed or {}, settings)
-    journal_path = _checked_journal(output, journal, [ratings, valid, also_rated])
+    given = settings_of_trials(fixed or {}, settings)
+    journal_path = checked_journal(output, journal, [ratings, valid, also_rated])
     read = read_training(ratings, valid, also_rated, given, input_settings, level_settings, progress)
     shape = shape_of(read.ratings, read.held_out, read.levels)
     space = search_space(read.settings, list(fixed or {}), shape)
@@ -147,7 +144,7 @@ def tune(
     return result
 
 
-def _check_optuna() -> None:
+def check_optuna() -> None:
     try:
         importlib.import_module("optuna")
     except ModuleNotFoundError as error:
@@ -171,14 +168,14 @@ def _optuna_quiet() -> Iterator[None]:
         optuna.logging.set_verbosity(before)
 
 
-def _train_settings(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSettings:
+def settings_of_trials(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSettings:
     refused = [name for name in NOT_OF_A_SEARCH if name in fixed]
     if refused:
         raise UsageError(f"{refused[0]} cannot be fixed: the search sets it itself")
     return TrainSettings(**{**fixed, "preset": "accurate", "seed": settings.seed})
 
 
-def _checked_journal(
+def checked_journal(
     output: Target | None, journal: str | os.PathLike[str] | None, inputs: list[Any]
 ) -> Path | None:
     """Check output and journal, and return the path of the journal."""
@@ -196,18 +193,10 @@ def _checked_journal(
 
 def _description(read: TrainingInput, space: SearchSpace, fixed: Mapping[str, Any]) -> dict[str, Any]:
     """Return what tells one search from another: its ratings, its settings, and what it searches."""
-    also_rated = read.ratings.also_rated
-    pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
-    table, valid = read.table, None
-    if read.settings.validation == "file":
-        table, valid = (table.filter(pa.array(part)) for part in (~read.held_out, read.held_out))
     # The first that differs is told.
     return {
         "settings": {**fixed, "seed": read.settings.seed},
-        "ratings": run_fingerprint(table, {}),
-        "validation ratings": None if valid is None else run_fingerprint(valid, {}),
-        "levels": [float(value) for value in read.levels.values],
-        "also-rated pairs": None if pairs is None else digest(pairs),
+        **read.fingerprints(),
         "ranges or defaults": space.as_dict(),
     }
 

@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
+from tests.small_ratings import ratings
+
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = ("prepare", "train", "tune", "predict", "recommend", "evaluate", "inspect")
+COMMANDS = ("prepare", "train", "tune", "predict", "recommend", "evaluate", "inspect", "warmup")
 HEAVY = ("numba", "pandas", "pyarrow", "numpy")
 
 
@@ -48,6 +52,37 @@ def test_help_and_version_import_nothing_heavy(
     )
 
     assert ended.stdout.splitlines()[-1] == "0 []"
+
+
+def test_no_command_imports_pandas_and_inspect_evaluate_and_prepare_no_numba(
+    command_environment: dict[str, str], tmp_path: Path
+) -> None:
+    pq.write_table(ratings(), tmp_path / "train.parquet")
+    pq.write_table(ratings(seed=8), tmp_path / "new.parquet")
+    commands = {
+        "prepare train.parquet -o prepared": ["pandas", "numba"],
+        "train train.parquet --epochs 1 --hidden 3 -o model.parquet": ["pandas"],
+        "predict model.parquet --history train.parquet --pairs new.parquet -o asked.parquet": ["pandas"],
+        "recommend model.parquet --history train.parquet -o best.parquet": ["pandas"],
+        "evaluate asked.parquet --history train.parquet": ["pandas", "numba"],
+        "inspect model.parquet": ["pandas", "numba"],
+    }
+
+    for command, unwanted in commands.items():
+        program = (
+            f"import sys; sys.argv[1:] = {['-q', *command.split()]!r}; from rbmcli.cli.main import main; "
+            f"code = main(); print(code, [name for name in {unwanted!r} if name in sys.modules])"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", program],
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=command_environment,
+            timeout=400,
+            check=True,
+        )
+        assert ended.stdout.splitlines()[-1] == "0 []", command
 
 
 @pytest.mark.parametrize("spelling", ["-h", "--help"])

@@ -87,6 +87,13 @@ def test_sources_are_told_on_standard_error(capsys: pytest.CaptureFixture[str]) 
     assert "3 predictions by source: 2 model, 1 row_prior" in told.err
 
 
+def test_a_suffix_alone_names_the_columns_of_the_output() -> None:
+    assert predict("--pairs", "pairs.csv", "--suffix", "_2", "-q") == 0
+
+    assert {"prediction_2", "source_2"} <= set(written().column_names)
+    assert main(["inspect", "p.parquet", "-q"]) == 0
+
+
 def test_a_suffix_makes_room_for_predictions_of_predictions() -> None:
     assert predict("--pairs", "pairs.csv", "-q") == 0
     Path("p.parquet").rename("first.parquet")

@@ -114,21 +114,9 @@ def test_json_lines_hold_the_probabilities_as_a_list_and_csv_as_columns(shell: S
 
 
 def test_a_reader_that_stops_early_ends_the_command_quietly(shell: Shell) -> None:
+    arguments = ("prepare", "r.csv", "--split", "none", "--format", "csv", "-o", "-", "-q")
     running = subprocess.Popen(
-        [
-            sys.executable,
-            "-m",
-            "rbmcli",
-            "prepare",
-            "r.csv",
-            "--split",
-            "none",
-            "--format",
-            "csv",
-            "-o",
-            "-",
-            "-q",
-        ],
+        [sys.executable, "-m", "rbmcli", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=shell.folder,
@@ -142,8 +130,7 @@ def test_a_reader_that_stops_early_ends_the_command_quietly(shell: Shell) -> Non
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code"),
-    [(["-o", "-"], 2), (["-o", "-", "--format", "arrow"], 2), (["-o", "-", "--format", "csv"], 0)],
+    ("output_format", "code"), [("auto", 2), ("parquet", 2), ("arrow", 2), ("csv", 0), ("jsonl", 0)]
 )
 def test_binary_data_is_not_written_to_a_terminal(shell: Shell, output_format: str, code: int) -> None:
     arguments = ("prepare", "r.csv", "--split", "none", "-q", "-o", "-", "--format", output_format)

@@ -121,11 +121,32 @@ def test_the_table_of_epochs_is_aligned_and_marks_the_best() -> None:
     assert len(row.removesuffix(" *")) == len(EPOCH_HEADER)
 
 
-def test_the_table_of_epochs_has_its_header_once(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("first", [1, 7])
+def test_the_table_of_epochs_has_its_header_once_wherever_it_begins(
+    first: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     progress = BarProgress(Running())
-    for epoch in (1, 2):
-        progress.epoch(EpochReport(epoch, 2, 1.0, None, None, False, 1e6, 0.0))
+    for epoch in (first, first + 1):
+        progress.epoch(EpochReport(epoch, 8, 1.0, None, None, False, 1e6, 0.0))
 
     told = lines_told(capsys)
     assert told[0].split() == EPOCH_HEADER.split()
-    assert [line.split()[0] for line in told[1:]] == ["1/2", "2/2"]
+    assert [line.split()[0] for line in told[1:]] == [f"{first}/8", f"{first + 1}/8"]
+
+
+def test_a_brief_step_is_no_line_in_a_log_and_a_bar_only_when_it_lasts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("rbmcli.cli.bars.time.monotonic", lambda: clock[0])
+
+    def drawn(progress: Progress, seconds: float) -> str:
+        with progress.step("epoch 3", 10, is_brief=True) as step:
+            for _ in range(2):
+                clock[0] += seconds
+                step.advance(1)
+        return capsys.readouterr().err
+
+    assert drawn(LineProgress(Running(verbose=True)), 5) == ""
+    assert drawn(BarProgress(Running(progress="always")), 0.1) == ""
+    assert "epoch 3" in drawn(BarProgress(Running(progress="always")), 5)

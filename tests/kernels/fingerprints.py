@@ -26,7 +26,8 @@ from rbmcli.kernels.scoring import (
     empty_states,
     score_pairs,
 )
-from rbmcli.models.fit import TrainingData, Validation, fit
+from rbmcli.models.fit import fit
+from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT
 from tests.kernels.cases import KINDS, Kind, Problem, Shape, random_problem
 from tests.kernels.runs import diverge, objective, propagate_back, rule, smoothing

@@ -10,10 +10,11 @@ from rbmcli.config import ResolvedSettings
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN, Asked, score_pairs
-from rbmcli.models.fit import Fit, TrainingData, Validation, fit
+from rbmcli.models.fit import Fit, fit
 from rbmcli.models.form import form_of
 from rbmcli.models.priors import column_base_rates, column_counts, global_prior, smoothings
 from rbmcli.models.states import row_states
+from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT, Progress
 
 VALUES = np.arange(1, 6, dtype=np.float32)

@@ -9,8 +9,8 @@ import pytest
 
 from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arrays import Parameters
-from rbmcli.models.fit import initial_parameters
 from rbmcli.models.form import form_of
+from rbmcli.models.initial import initial_parameters
 from rbmcli.models.learners import NetworkLearner
 from tests.models.tasks import LEVELS, SETTINGS, VALUES, bytes_of, taste
 from tests.recorder import Recorder

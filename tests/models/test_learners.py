@@ -14,8 +14,8 @@ from rbmcli.config import ResolvedSettings
 from rbmcli.kernels.arrays import Batch, Parameters, Scratch
 from rbmcli.kernels.row_bias import row_biases
 from rbmcli.models import learners as learners_module
-from rbmcli.models.fit import initial_parameters
 from rbmcli.models.form import form_of
+from rbmcli.models.initial import initial_parameters
 from rbmcli.models.learners import DivergenceLearner, NetworkLearner, _spread_penalty
 from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
 from rbmcli.models.priors import tallies_of

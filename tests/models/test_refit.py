@@ -13,9 +13,10 @@ from rbmcli.config import TrainSettings
 from rbmcli.errors import DivergenceError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.exploration import MOVED
-from rbmcli.models.fit import TrainingData, fit
+from rbmcli.models.fit import fit
 from rbmcli.models.priors import column_base_rates, global_prior, smoothings
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.training_data import TrainingData
 from rbmcli.progress import Progress
 from tests.models.held_out import SCALE, every_tenth, fit_on, levelled
 from tests.recorder import Recorder

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.kernels.arrays import Form, Parameters
-from rbmcli.models.fit import _Average
+from rbmcli.models.averaging import Average
 from tests.models.tasks import SETTINGS, bytes_of, taste
 
 FINE_TUNED = replace(SETTINGS, fine_tune=True, epochs=6)
@@ -75,7 +75,7 @@ def test_a_stage_has_patience_of_its_own():
 
 @given(values=st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=8), epochs=st.integers(1, 10))
 def test_the_average_is_the_plain_mean_at_first_and_then_forgets(values, epochs):
-    average, expected = _Average(epochs), 0.0
+    average, expected = Average(epochs), 0.0
     for number, value in enumerate(values, start=1):
         mean = average.add(_all_at(value))
         expected += (value - expected) / min(number, epochs)
@@ -86,7 +86,7 @@ def test_the_average_is_the_plain_mean_at_first_and_then_forgets(values, epochs)
 
 
 def test_taking_an_average_leaves_the_parameters_of_the_epochs_alone():
-    average, first, second = _Average(3), _all_at(1.0), _all_at(3.0)
+    average, first, second = Average(3), _all_at(1.0), _all_at(3.0)
 
     average.add(first)
     average.add(second)

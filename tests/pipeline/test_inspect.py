@@ -12,6 +12,7 @@ from rbmcli.data.schemas import METRICS, RATINGS
 from rbmcli.data.storage import write_table
 from rbmcli.errors import DataError
 from rbmcli.pipeline.inspect import inspect
+from tests.pipeline.broken_off import Run
 
 
 def ratings() -> pa.Table:
@@ -126,3 +127,22 @@ def test_what_is_no_parquet_is_a_data_error(tmp_path: Path, content: bytes) -> N
 def test_a_missing_file_is_a_data_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such file"):
         inspect(tmp_path / "missing.parquet")
+
+
+def test_a_checkpoint_is_told_with_how_far_each_of_its_trainings_has_come(tmp_path: Path) -> None:
+    run = Run(tmp_path, preset="accurate", objective=None, network_rate=0.03, epochs=2)
+    run.break_off(8 + 4)
+
+    facts = dict(inspect(run.checkpoint).facts())
+
+    assert facts["what it is"] == "rbmcli checkpoint, format version 1"
+    assert facts["training 1"] == (
+        "rows of users, discriminative, 6 hidden units, on part of the ratings: "
+        "over after 2 epochs, the best is 2"
+    )
+    assert facts["training 2"] == (
+        "rows of users, divergence, 6 hidden units, on part of the ratings: "
+        "under way after 1 epochs and 0 mini-batches"
+    )
+    assert facts["scale"] == "4 levels: 1, 2, 4, 5"
+    assert (facts["complete"], facts["most_epochs"]) == ("False", "2")

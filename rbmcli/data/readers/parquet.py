@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from rbmcli.data.ids import round_trips
 from rbmcli.data.readers.raw import RawTable
-from rbmcli.data.readers.sources import InputFile
-from rbmcli.data.storage import check_content, decode_metadata, read_parquet
+from rbmcli.data.readers.sources import InputFile, first_bytes
+from rbmcli.data.storage import check_content, check_foreign, decode_metadata, read_parquet
 from rbmcli.errors import DataError
 
 _ARROW_FILE = b"ARROW1"
@@ -28,7 +28,7 @@ def read_parquet_input(source: InputFile) -> RawTable:
     """
     if source.path.is_dir():
         return raw_from_table(_read_folder(source.path, source.where), source.where)
-    table, metadata = read_parquet(source.path, name=source.where)
+    table, metadata = read_parquet(source.path, name=source.where, advance=source.advance)
     return raw_from_table(table, source.where, metadata)
 
 
@@ -62,6 +62,8 @@ def read_arrow_input(source: InputFile) -> RawTable:
         except (ValueError, MemoryError) as error:
             raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
     metadata = decode_metadata(table.schema, source.where)
+    if not metadata:
+        check_foreign(first_bytes(source)[0], source.where)
     check_content(table, metadata, source.where)
     return raw_from_table(table, source.where, metadata)
 

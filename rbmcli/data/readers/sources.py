@@ -6,20 +6,23 @@ temporary file, which is gone when the reading ends; and so is what comes from a
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any
 
 import pyarrow as pa
 
+from rbmcli.data.outputs import output_errors
 from rbmcli.data.paths import told
 from rbmcli.data.remote import downloaded, file_name, is_remote, plain_path
-from rbmcli.data.temporary import save_copy, temporary_folder
+from rbmcli.data.temporary import MORE_SPACE, save_copy
 from rbmcli.errors import DataError
 
 STANDARD_INPUT = "standard input"
@@ -27,6 +30,11 @@ _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"
 _PARQUET_MAGIC = b"PAR1"
 _ARROW_MAGICS = (b"\xff\xff\xff\xff", b"ARROW1")
 _SNIFFED_BYTES = 1 << 16
+_OPEN_FILES = Path("/proc/self/fd")
+
+
+def _tell_nobody(count: int) -> None:
+    """Take a count, and do nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +51,26 @@ class InputFile:
         Compression that surrounds the whole file.
     input_format : {"text", "jsonl", "parquet", "arrow"}
         Format of the content.
+    advance : callable
+        Told how many further bytes of the file have been read.
     """
 
     path: Path
     where: str
     compression: str | None
     input_format: str
+    advance: Callable[[int], None] = _tell_nobody
+
+    @property
+    def size(self) -> int | None:
+        """Bytes of the file, as they are on disk; None for a folder."""
+        return None if self.path.is_dir() else self.path.stat().st_size
 
     def open(self) -> pa.NativeFile:
         """Open the content, decompressed, from its first byte."""
-        return _open(self.path, self.compression)
+        if self.advance is _tell_nobody:
+            return _open(self.path, self.compression)
+        return _decompressed(pa.PythonFile(_CountedFile(self.path, self.advance)), self.compression)
 
     @contextmanager
     def errors_named(self) -> Iterator[None]:
@@ -128,24 +146,39 @@ def first_bytes(source: InputFile) -> tuple[bytes, bool]:
 
 @contextmanager
 def _spooled(path: Path | None, where: str) -> Iterator[Path]:
+    """Yield a copy of a stream.
+
+    Where the system shows open files under paths the copy has no other name, so that nothing is left of it
+    when the run is killed.
+    """
     with ExitStack() as stack:
-        if path is not None:
-            try:
-                pipe: BinaryIO = stack.enter_context(path.open("rb"))
-            except OSError as error:
-                raise _unreadable(where, error) from None
-        elif sys.stdin is None:
+        source = _opened_pipe(path, where, stack)
+        with output_errors(f"the copy of {where} in {tempfile.gettempdir()}", hint=MORE_SPACE):
+            has_paths = _OPEN_FILES.is_dir()
+            new_file = tempfile.TemporaryFile if has_paths else tempfile.NamedTemporaryFile
+            copy = new_file()
+            stack.callback(_close, copy)
+            save_copy(source.read, copy, where)
+            copy.flush()
+        yield _OPEN_FILES / str(copy.fileno()) if has_paths else Path(copy.name)
+
+
+def _opened_pipe(path: Path | None, where: str, stack: ExitStack) -> IO[bytes]:
+    if path is None:
+        if sys.stdin is None:
             raise DataError(f"{where}: is closed", hint="give a path, or send something to it")
-        else:
-            pipe = sys.stdin.buffer
-        folder = stack.enter_context(temporary_folder())
-        save_copy(pipe.read, folder / "copy", where)
-        yield folder / "copy"
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(path.open("rb"))
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise DataError(f"{where}: cannot be read: {reason}", hint="check the input") from None
 
 
-def _unreadable(where: str, error: OSError) -> DataError:
-    reason = os.strerror(error.errno).lower() if error.errno else str(error)
-    return DataError(f"{where}: cannot be read: {reason}", hint="check the input")
+def _close(copy: IO[bytes]) -> None:
+    # Where the copy could not be written there was an error, which must not give way to a second one.
+    with suppress(OSError):
+        copy.close()
 
 
 def _identify(path: Path, where: str, input_format: str) -> InputFile:
@@ -195,8 +228,28 @@ def _other_encoding(start: bytes) -> str | None:
     return "UTF-16 text or no text at all" if b"\0" in start else None
 
 
+class _CountedFile(io.FileIO):
+    """A file that tells how many bytes of it have been read, each of them once."""
+
+    def __init__(self, path: Path, advance: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._advance, self._told = advance, 0
+
+    def read(self, size: int | None = -1) -> bytes | Any:
+        """Read bytes."""
+        content = super().read(-1 if size is None else size)
+        place = self.tell()
+        if place > self._told:
+            self._advance(place - self._told)
+            self._told = place
+        return content
+
+
 def _open(path: Path, compression: str | None) -> pa.NativeFile:
-    file = pa.OSFile(os.fsencode(path), "rb")
+    return _decompressed(pa.OSFile(os.fsencode(path), "rb"), compression)
+
+
+def _decompressed(file: pa.NativeFile, compression: str | None) -> pa.NativeFile:
     return file if compression is None else pa.CompressedInputStream(file, compression)
 
 

@@ -1,0 +1,299 @@
+"""What commands would do, without doing it: inputs are read and checked, outputs and memory estimated."""
+
+from __future__ import annotations
+
+import io
+import resource
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from rbmcli.config import (
+    InputSettings,
+    LevelSettings,
+    PredictSettings,
+    PrepareSettings,
+    RecommendSettings,
+    TrainSettings,
+    TuneSettings,
+)
+from rbmcli.data.formats import format_of
+from rbmcli.data.intake import Source, read_pairs, read_ratings
+from rbmcli.data.outputs import Target, check_target, local_path
+from rbmcli.data.storage import write_to
+from rbmcli.kernels.arrays import Parameters
+from rbmcli.models.exploration import candidates
+from rbmcli.models.form import form_of
+from rbmcli.models.levelled import shape_of
+from rbmcli.pipeline.asking import Model
+from rbmcli.pipeline.prediction_input import read_prediction_input
+from rbmcli.pipeline.prepare import prepare
+from rbmcli.pipeline.prepared_files import check_output, is_single_file
+from rbmcli.pipeline.recommend import read_recommendation_input
+from rbmcli.pipeline.training_input import read_training
+from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
+from rbmcli.progress import Progress
+
+_SAMPLE_ROWS = 10_000
+_TOML_BYTES, _TRIAL_BYTES = 2_000, 15_000
+_FIGURES, _FIGURES_BYTES = 20, 5_000
+_COPIES_IN_TRAINING = 6
+"""Parameters, the best of them, their mean, a copy that is measured, and two that the learner remembers."""
+
+_KERNEL_BYTES = 60_000_000
+"""What the kernels and their threads take once they are loaded."""
+
+_BLOCK_PAIRS = 1 << 20
+"""Pairs that are scored at once, by `predict` and `recommend`."""
+
+_BATCH_BYTES = 25
+_ROW_BYTES = 60
+"""What a rating takes in the plan of the mini-batches, and a prediction beside its probabilities."""
+
+
+@dataclass(frozen=True)
+class PlannedOutput:
+    """A file that would be written.
+
+    Attributes
+    ----------
+    name : str
+        Path, address, or '-'.
+    rows : int
+        Rows that it would have.
+    size : int
+        About so many bytes.
+    replaces : bool
+        Whether a file stands there.
+    """
+
+    name: str
+    rows: int
+    size: int
+    replaces: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command would do.
+
+    Attributes
+    ----------
+    facts : dict of str to str or int
+        What was found in the inputs.
+    outputs : list of PlannedOutput
+        What would be written.
+    memory : int
+        About the most memory that the command would need, in bytes.
+    """
+
+    facts: dict[str, Any]
+    outputs: list[PlannedOutput]
+    memory: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values, ready for JSON."""
+        return {**self.facts, "outputs": [dict(vars(each)) for each in self.outputs], "memory": self.memory}
+
+
+def plan_prepare(
+    inputs: Sequence[Source],
+    output: Target,
+    settings: PrepareSettings,
+    input_settings: InputSettings,
+    level_settings: LevelSettings,
+    *,
+    progress: Progress,
+    overwrite: bool,
+    output_format: str,
+) -> Plan:
+    """Return what `prepare` would do, with the parameters of that; raises as it does."""
+    check_output(output, inputs, settings.split, overwrite=overwrite)
+    result = prepare(inputs, None, settings, input_settings, level_settings, progress=progress)
+    parts = {
+        name: table
+        for name in ("train", "valid", "test", "ratings")
+        if (table := getattr(result, name)) is not None
+    }
+    single = is_single_file(output, settings.split)
+    file_format = format_of(output_format, output) if single else "parquet"
+    names = {name: str(output) if single else f"{output}/{name}.parquet" for name in parts}
+    outputs = [_planned(names[name], table, table.num_rows, file_format) for name, table in parts.items()]
+    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, _peak_memory())
+
+
+def plan_train(
+    ratings: Source,
+    output: Target,
+    *,
+    valid: Source | None,
+    also_rated: Source | None,
+    settings: TrainSettings,
+    input_settings: InputSettings,
+    level_settings: LevelSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `train` would do, with the parameters of that; raises as it does."""
+    check_target(output, [ratings, valid, also_rated])
+    given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+    shape = shape_of(given.ratings, given.held_out, given.levels)
+    ways = candidates(given.settings, shape)
+    largest, numbers = 0, 0
+    for way in ways:
+        rows, columns = (shape.users, shape.items) if way.by == "user" else (shape.items, shape.users)
+        form = form_of(way, given.levels.values)
+        one = sum(array.nbytes for array in Parameters.zeros(1, len(given.levels), form))
+        states = rows * (form.hidden + 2 * len(given.levels)) * 4
+        largest = max(largest, _COPIES_IN_TRAINING * columns * one + states)
+        stored = columns * one + (states if way.by == "item" else rows * len(given.levels) * 4)
+        numbers = max(numbers, stored)
+    facts = {
+        "ratings": shape.ratings,
+        "users": shape.users,
+        "items": shape.items,
+        "levels": given.levels.describe(),
+        "held_out": int(given.held_out.sum()),
+        "ways_to_try_first": len(ways),
+        "settings": ways[0].as_dict() if len(ways) == 1 else settings.as_dict(),
+    }
+    memory = _peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
+    written = [PlannedOutput(str(output), shape.users + shape.items, numbers, _stands(output))]
+    return Plan(facts, written, memory)
+
+
+def plan_predict(
+    model: Model,
+    history: Source,
+    pairs: Source | None,
+    output: Target,
+    *,
+    output_format: str,
+    also_rated: Source | None,
+    settings: PredictSettings,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `predict` would do, with the parameters of that; raises as it does."""
+    check_target(output, [model, history, pairs, also_rated])
+    given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
+    rows, levels = len(given.user), len(given.model.levels)
+    per_row = _ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
+    facts = {"pairs": rows, "users": len(given.histories.users), "in_the_history": given.n_own}
+    size = _size_of(given.asked.table, rows, format_of(output_format, output))
+    size += rows * (5 + 4 * (levels + 1) * settings.probabilities)
+    memory = _peak_memory() + _KERNEL_BYTES + rows * per_row
+    return Plan(facts, [PlannedOutput(str(output), rows, size, _stands(output))], memory)
+
+
+def plan_recommend(
+    model: Model,
+    history: Source,
+    users: Source | None,
+    output: Target,
+    *,
+    output_format: str,
+    also_rated: Source | None,
+    settings: RecommendSettings,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `recommend` would do, with the parameters of that; raises as it does."""
+    check_target(output, [model, history, users, also_rated])
+    given = read_recommendation_input(model, history, users, also_rated, input_settings, progress)
+    n_users, n_items = len(given.histories.users), len(given.model.item_ids)
+    rows = n_users * min(settings.top, n_items)
+    table = given.ratings.table.slice(0, _SAMPLE_ROWS)
+    size = _size_of(table, rows, format_of(output_format, output)) + 5 * rows
+    scored = min(n_users * n_items, _BLOCK_PAIRS) * (_ROW_BYTES + 4 * len(given.model.levels))
+    memory = _peak_memory() + _KERNEL_BYTES + scored + rows * _ROW_BYTES
+    written = [PlannedOutput(str(output), rows, size, _stands(output))]
+    return Plan({"users": n_users, "items": n_items}, written, memory)
+
+
+def plan_tune(
+    ratings: Source,
+    output: Target,
+    *,
+    journal: Target | None,
+    valid: Source | None,
+    also_rated: Source | None,
+    fixed: Mapping[str, Any],
+    settings: TuneSettings,
+    input_settings: InputSettings,
+    level_settings: LevelSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `tune` would do, with the parameters of that; raises as it does."""
+    check_optuna()
+    checked = checked_journal(output, journal, [ratings, valid, also_rated])
+    plan = plan_train(
+        ratings,
+        output,
+        valid=valid,
+        also_rated=also_rated,
+        settings=settings_of_trials(fixed, settings),
+        input_settings=input_settings,
+        level_settings=level_settings,
+        progress=progress,
+    )
+    facts = {
+        name: value for name, value in plan.facts.items() if name not in {"ways_to_try_first", "settings"}
+    }
+    facts |= {"trials": settings.trials, "budget_seconds": settings.budget, "fixed": dict(fixed)}
+    written = [PlannedOutput(str(output), len(TrainSettings().as_dict()), _TOML_BYTES, _stands(output))]
+    if checked is not None:
+        size = settings.trials * _TRIAL_BYTES
+        written.append(PlannedOutput(str(checked), settings.trials, size, checked.exists()))
+    return Plan(facts, written, plan.memory)
+
+
+def plan_evaluate(
+    predictions: Source,
+    *,
+    truth: Source | None,
+    history: Source | None,
+    output: Target | None,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> Plan:
+    """Return what `evaluate` would do, with the parameters of that; raises as it does."""
+    check_target(output, [predictions, truth, history])
+    asked = read_pairs(predictions, input_settings, progress)
+    facts: dict[str, Any] = {"predictions": asked.table.num_rows}
+    for name, source in (("truth", truth), ("history", history)):
+        if source is not None:
+            facts[name] = read_ratings(source, input_settings, progress).table.num_rows
+    rows = sum(facts.values())
+    written = (
+        [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, _stands(output))]
+    )
+    return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
+
+
+def _planned(name: str, table: pa.Table, rows: int, file_format: str) -> PlannedOutput:
+    return PlannedOutput(name, rows, _size_of(table, rows, file_format), _stands(name))
+
+
+def _size_of(table: pa.Table, rows: int, file_format: str) -> int:
+    """Return about the bytes of a file of so many rows like those of a table."""
+    sample = table.slice(0, _SAMPLE_ROWS)
+    if not sample.num_rows:
+        return 0
+    file = io.BytesIO()
+    write_to(sample, file, file_format)
+    return len(file.getvalue()) * rows // sample.num_rows
+
+
+def _stands(target: Target) -> bool:
+    path: Path | None = local_path(target)
+    return path is not None and path.exists()
+
+
+def _peak_memory() -> int:
+    """Return the most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

@@ -1,0 +1,1 @@
+"""What becomes of commands that are killed, disks that are full, and files that are damaged."""
