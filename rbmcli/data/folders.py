@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from rbmcli.data.locks import locked
-from rbmcli.data.outputs import Target, local_path, open_output, open_outputs
-from rbmcli.data.remote import delete, downloaded, joined, names_in
+from rbmcli.data.outputs import Target, local_path, open_outputs
+from rbmcli.data.remote import delete, downloaded, joined, names_in, put
+from rbmcli.data.temporary import temporary_folder
 from rbmcli.errors import OutputError, UsageError
 
 Write = Callable[[BinaryIO], None]
@@ -117,9 +118,15 @@ class RemoteFolder(Folder):
         return joined(self.address, name)
 
     def replace(self, files: Mapping[str, Write], marker: tuple[str, Write], stale: Collection[str]) -> None:
-        """Write all files one after the other, each whole, then the marker; remove stale ones."""
-        for name in (marker[0], *stale):
-            delete(self.target(name))
-        for name, write in {**files, marker[0]: marker[1]}.items():
-            with open_output(self.target(name)) as file:
-                write(file)
+        """Write all files here, then remove marker and stale ones there, and send them, the marker last."""
+        with temporary_folder() as folder:
+            for name, write in {**files, marker[0]: marker[1]}.items():
+                try:
+                    with (folder / name).open("wb") as file:
+                        write(file)
+                except OSError as error:
+                    raise OutputError.of(f"{self.target(name)}, by way of {folder.parent}", error) from None
+            for name in (marker[0], *stale):
+                delete(self.target(name))
+            for name in (*files, marker[0]):
+                put(folder / name, self.target(name))

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from rbmcli.data.locks import locked
-from rbmcli.data.remote import is_remote, plain_path, upload
+from rbmcli.data.paths import is_folder, is_same_file
+from rbmcli.data.remote import check_writable, file_name, is_remote, is_same, plain_path, upload
 from rbmcli.errors import OutputError, UsageError
 
 STANDARD_OUTPUT = "-"
@@ -51,19 +52,26 @@ def check_target(target: Target | None, inputs: Sequence[Any] = ()) -> None:
     UsageError
         If the target is a folder, in a folder that does not exist, or an input.
     """
-    if target is not None and is_remote(target) and os.fspath(target) in map(str, inputs):
-        raise UsageError(f"{target}: is an input and would be written over", hint="give -o another name")
+    if target is not None and is_remote(target):
+        _check_address(os.fspath(target), inputs)
     path = local_path(target)
     if path is None:
         return
-    if not path.parent.is_dir():
+    if not is_folder(path.parent):
         raise UsageError(f"{path}: the folder {path.parent} does not exist", hint="create it first")
-    if path.is_dir():
+    if is_folder(path):
         raise UsageError(f"{path}: is a folder, expected the name of a file")
     for source in inputs:
-        is_path = isinstance(source, str | os.PathLike)
-        if is_path and path.exists() and plain_path(source).exists() and path.samefile(plain_path(source)):
+        if isinstance(source, str | os.PathLike) and is_same_file(path, plain_path(source)):
             raise UsageError(f"{path}: is an input and would be written over", hint="give -o another name")
+
+
+def _check_address(address: str, inputs: Sequence[Any]) -> None:
+    if not file_name(address) or address.partition("?")[0].endswith("/"):
+        raise UsageError(f"{address}: is a folder, expected the name of a file")
+    if any(is_remote(source) and is_same(source, address) for source in inputs):
+        raise UsageError(f"{address}: is an input and would be written over", hint="give -o another name")
+    check_writable(address)
 
 
 @contextmanager

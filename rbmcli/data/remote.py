@@ -1,26 +1,29 @@
 """Files of remote stores, by addresses such as s3://bucket/name: copied here to be read, there to be written.
 
-pyarrow.fs knows the stores; it is imported only when an address is met. There are no locks on a remote store.
+There are no locks on a remote store.
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import parse_qs, unquote, urlsplit, urlunsplit
 
+from rbmcli.data.stores import first_line, open_store
+from rbmcli.data.temporary import MORE_SPACE, save_copy, temporary_folder
 from rbmcli.errors import DataError, OutputError, UsageError
 
 if TYPE_CHECKING:
-    from pyarrow.fs import FileSystem
+    from pyarrow.fs import FileInfo, FileSystem
 
 _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = "file://"
+_SENT_BYTES = 16 << 20
 
 
 def is_remote(name: object) -> bool:
@@ -29,34 +32,42 @@ def is_remote(name: object) -> bool:
 
 
 def plain_path(name: str | os.PathLike[str]) -> Path:
-    """Return the path of a file of this machine, which may be given as file:///path."""
-    text = os.fspath(name)
-    if text.startswith(_LOCAL):
-        return Path(unquote(urlsplit(text).path))
-    return Path(text)
-
-
-def open_store(address: str) -> tuple[FileSystem, str]:
-    """Return the store of an address, and the path in it.
+    """Return the path of a file of this machine, which may be given as file:///path.
 
     Raises
     ------
     UsageError
-        If no store has such addresses.
-    DataError
-        If the store cannot be reached.
+        If it is the address of a file of another machine.
     """
-    import pyarrow as pa
-    from pyarrow.fs import FileSystem
+    text = os.fspath(name)
+    if not text.startswith(_LOCAL):
+        return Path(text)
+    host, _, path = text.removeprefix(_LOCAL).partition("/")
+    if host not in {"", "localhost"}:
+        raise UsageError(f"{text}: is on the machine '{host}', expected file:///path of this one")
+    return Path("/" + unquote(path))
 
-    try:
-        return FileSystem.from_uri(address)
-    except pa.ArrowInvalid as error:
-        raise UsageError(
-            f"{address}: {_first_line(error)}", hint="give a path, or an address such as s3://bucket/name"
-        ) from None
-    except (OSError, pa.ArrowException) as error:
-        raise DataError(f"{address}: the store cannot be reached: {_first_line(error)}") from None
+
+def file_name(name: str) -> str:
+    """Return the last part of a path or an address."""
+    return PurePosixPath(urlsplit(name).path if is_remote(name) else name).name
+
+
+def is_same(one: str, other: str) -> bool:
+    """Return whether two addresses lead to the same file, however they are spelled."""
+    return _place(one) == _place(other)
+
+
+def is_below(address: str, folder: str) -> bool:
+    """Return whether an address leads to a folder or to something in it."""
+    (store, path), (other_store, other_path) = _place(address), _place(folder)
+    return store == other_store and path.is_relative_to(other_path)
+
+
+def joined(address: str, name: str) -> str:
+    """Return the address of a name below a remote folder."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
 
 
 @contextmanager
@@ -67,32 +78,68 @@ def downloaded(address: str) -> Iterator[Path]:
     ------
     DataError
         If there is nothing at the address, or it cannot be read.
+    OutputError
+        If there is no room for the copy.
     """
-    import pyarrow as pa
-    from pyarrow.fs import FileType, LocalFileSystem, copy_files
+    from pyarrow.fs import FileSelector, FileType
 
     store, path = open_store(address)
-    with tempfile.TemporaryDirectory(prefix="rbmcli-input-") as folder:
-        try:
-            kind = store.get_file_info(path).type
-            if kind == FileType.NotFound:
-                raise DataError(f"{address}: no such file", hint="check the address of the input")
-            copy = Path(folder) / Path(path).name
-            if kind == FileType.Directory:
-                copy.mkdir()
-            copy_files(path, str(copy), source_filesystem=store, destination_filesystem=LocalFileSystem())
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{address}: cannot be copied to {folder}: {_first_line(error)}") from None
+    with temporary_folder() as folder:
+        copy = folder / "copy"
+        with _read_errors(address):
+            found = store.get_file_info(path)
+            below = []
+            if found.type == FileType.Directory:
+                below = store.get_file_info(FileSelector(path, recursive=True))
+        if found.type == FileType.NotFound:
+            raise DataError(f"{address}: no such file", hint="check the address of the input")
+        if found.type == FileType.Directory:
+            copy.mkdir()
+            for file in below:
+                if file.type == FileType.File:
+                    _download(store, file, copy / _inside(file.path, found.path, address), address)
+        else:
+            _download(store, found, copy, address)
         yield copy
 
 
 def names_in(address: str) -> list[str]:
     """Return the names of the files right below a remote folder; none if there is no such folder."""
-    from pyarrow.fs import FileSelector
+    from pyarrow.fs import FileSelector, FileType
 
     store, path = open_store(address)
     with _store_errors(address):
-        return [entry.base_name for entry in store.get_file_info(FileSelector(path, allow_not_found=True))]
+        entries = store.get_file_info(FileSelector(path, allow_not_found=True))
+    # A folder may have an object of its own that has no name in it.
+    return [entry.base_name for entry in entries if entry.type == FileType.File or entry.path != path]
+
+
+def check_writable(address: str) -> None:
+    """Check, as far as it can be told without writing, that a store would take an object.
+
+    Raises
+    ------
+    UsageError
+        If no store has such addresses, or this one names no object.
+    OutputError
+        If the bucket does not exist, or the store cannot be reached or does not know the credentials.
+    """
+    import pyarrow as pa
+    from pyarrow.fs import FileSelector
+
+    try:
+        store, path = open_store(address)
+    except DataError as error:
+        raise OutputError(error.message, hint=error.hint) from None
+    try:
+        # It is a question with few answers, and unlike others one that tells why it was refused.
+        store.get_file_info(FileSelector(f"{path.rstrip('/')}/{_NO_FOLDER}"))
+    except FileNotFoundError:
+        return
+    except (OSError, pa.ArrowException) as error:
+        # Who may write need not be allowed to list.
+        if "DENIED" not in str(error):
+            raise _refused(address, first_line(error)) from None
 
 
 def delete(address: str) -> None:
@@ -105,12 +152,6 @@ def delete(address: str) -> None:
             store.delete_file(path)
 
 
-def joined(address: str, name: str) -> str:
-    """Return the address of a name below a remote folder."""
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
-
-
 @contextmanager
 def upload(address: str) -> Iterator[BinaryIO]:
     """Yield a binary file of this machine that is copied to its address when the block ends well.
@@ -120,31 +161,97 @@ def upload(address: str) -> Iterator[BinaryIO]:
     Raises
     ------
     OutputError
-        If the store does not take it.
+        If the store does not take it, or there is no room here.
     """
-    from pyarrow.fs import LocalFileSystem, copy_files
-
-    with tempfile.NamedTemporaryFile(prefix="rbmcli-output-") as file:
+    with temporary_folder() as folder:
+        copy = folder / "copy"
         try:
-            yield file  # type: ignore[misc]
-            file.flush()
+            with copy.open("wb") as file:
+                yield file
         except OSError as error:
-            raise OutputError.of(f"{address}, by way of {tempfile.gettempdir()}", error) from error
-        store, path = open_store(address)
-        with _store_errors(address):
-            copy_files(file.name, path, source_filesystem=LocalFileSystem(), destination_filesystem=store)
+            raise OutputError.of(f"{address}, by way of {folder.parent}", error, MORE_SPACE) from error
+        put(copy, address)
+
+
+def put(copy: Path, address: str) -> None:
+    """Send a file of this machine to an address as one object.
+
+    Raises
+    ------
+    OutputError
+        If the store does not take it; what stood there before is as it was.
+    """
+    store, path = open_store(address)
+    with copy.open("rb") as file, _store_errors(address):
+        stream = store.open_output_stream(path)
+        try:
+            while block := file.read(_SENT_BYTES):
+                stream.write(block)
+            stream.close()
+        except BaseException:
+            # Where a stream is closed, and the end of its life closes it, what was sent becomes an object.
+            # There is no way to call it off, so that it must not end before the process does.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(stream))
+            raise
+
+
+_NO_FOLDER = "rbmcli-looks-whether-this-bucket-exists"
+
+
+def _place(address: str) -> tuple[tuple[str, str, str], PurePosixPath]:
+    parts = urlsplit(address)
+    endpoint = parse_qs(parts.query).get("endpoint_override", [""])[0]
+    host = parts.netloc.rpartition("@")[2]
+    return (parts.scheme.lower(), host, endpoint), PurePosixPath("/" + unquote(parts.path).strip("/"))
+
+
+def _inside(path: str, folder: str, address: str) -> PurePosixPath:
+    """Return the path of a file below its folder, which must not lead out of it."""
+    inside = PurePosixPath(path.removeprefix(folder).strip("/"))
+    if ".." in inside.parts:
+        raise DataError(f"{address}: holds '{inside}', a name that cannot be one here")
+    return inside
+
+
+def _download(store: FileSystem, file: FileInfo, copy: Path, address: str) -> None:
+    with _read_errors(address), store.open_input_stream(file.path) as stream:
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            with copy.open("wb") as opened:
+                save_copy(stream.read, opened, address)
+        except OSError as error:
+            raise OutputError.of(f"the copy of {address} in {copy.parent}", error, MORE_SPACE) from None
+        again = store.get_file_info(file.path)
+    # It comes in pieces, which are of one object only where it was not replaced in between.
+    if (again.size, again.mtime) != (file.size, file.mtime) or copy.stat().st_size != file.size:
+        raise DataError(f"{address}: was changed while it was read", hint="run again when it is written")
+
+
+@contextmanager
+def _read_errors(address: str) -> Iterator[None]:
+    import pyarrow as pa
+
+    try:
+        yield
+    except (OSError, pa.ArrowException) as error:
+        raise DataError(
+            f"{address}: cannot be read: {first_line(error)}",
+            hint="check the address, the network and the credentials",
+        ) from None
 
 
 @contextmanager
 def _store_errors(address: str) -> Iterator[None]:
+    import pyarrow as pa
+
     try:
         yield
-    except OSError as error:
-        raise OutputError(
-            f"{address}: cannot be written: {_first_line(error)}",
-            hint="check the address, the credentials, and that the bucket exists",
-        ) from None
+    except (OSError, pa.ArrowException) as error:
+        raise _refused(address, first_line(error)) from None
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__
+def _refused(address: str, reason: str) -> OutputError:
+    return OutputError(
+        f"{address}: cannot be written: {reason}",
+        hint="check the address, the network, the credentials, and that the bucket exists",
+    )

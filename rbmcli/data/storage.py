@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,11 +98,18 @@ def _readable_parquet(path: Path, name: str) -> Iterator[pq.ParquetFile]:
     if path.is_dir():
         raise DataError(f"{name}: is a folder, expected a Parquet file")
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # By its bytes, because a name need not be text.
+        with (
+            pa.OSFile(os.fsencode(path), "rb") as content,
+            pq.ParquetFile(content, page_checksum_verification=True) as file,
+        ):
             yield file
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{name}: not a readable Parquet file: {reason}") from None
+        raise DataError(
+            f"{name}: not a readable Parquet file: {reason}",
+            hint="check that it is the right file and came over whole, or make it again",
+        ) from None
 
 
 def read_parquet(

@@ -14,7 +14,8 @@ import pyarrow as pa
 from rbmcli.data.folders import Folder, folder_of
 from rbmcli.data.formats import ENDINGS, format_of
 from rbmcli.data.outputs import STANDARD_OUTPUT, Target, check_target, local_path
-from rbmcli.data.remote import is_remote, plain_path
+from rbmcli.data.paths import exists, is_folder, is_same_file
+from rbmcli.data.remote import check_writable, is_below, is_remote, is_same, joined, plain_path
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS
 from rbmcli.data.storage import read_footer, under_contract, write_table, write_to
@@ -34,7 +35,7 @@ def is_single_file(output: Target, split: str) -> bool:
         return True
     path = local_path(output)
     has_ending = PurePath(os.fspath(output).partition("?")[0]).suffix.lower() in ENDINGS
-    return split == "none" and has_ending and not (path is not None and path.is_dir())
+    return split == "none" and has_ending and not (path is not None and is_folder(path))
 
 
 def check_output(output: Target, inputs: Sequence[Any], split: str, *, overwrite: bool) -> None:
@@ -67,11 +68,11 @@ def check_output(output: Target, inputs: Sequence[Any], split: str, *, overwrite
             )
         check_target(output, inputs)
         path = local_path(output)
-        if path is not None and path.exists() and not overwrite and not _is_prepared(path):
+        if path is not None and exists(path) and not overwrite and not _is_prepared(path):
             raise _refused(output, f"holds {path.name}, which no run of prepare wrote")
         return
     path = local_path(output)
-    if path is not None and path.exists() and not path.is_dir():
+    if path is not None and exists(path) and not is_folder(path):
         raise UsageError(f"{output}: is a file, expected a folder", hint="give -o another name")
     for source in inputs:
         if isinstance(source, str | os.PathLike) and _touches(source, output):
@@ -79,6 +80,8 @@ def check_output(output: Target, inputs: Sequence[Any], split: str, *, overwrite
                 f"{source}: is an input, and {output} would be written over or into it",
                 hint="give -o another name",
             )
+    if is_remote(output):
+        check_writable(os.fspath(output))
     if not overwrite:
         _check_replaceable(folder_of(output), output, inputs)
 
@@ -111,14 +114,19 @@ def _refused(output: Target, why: str) -> UsageError:
 def _touches(source: str | os.PathLike[str], output: Target) -> bool:
     """Return whether an input is one of the files to be written, or a folder that the output is in."""
     if is_remote(source) or is_remote(output):
-        places = [os.fspath(output), *(folder_of(output).target(name) for name in _FILE_NAMES)]
-        return os.fspath(source).rstrip("/") in places
+        return _touches_remotely(os.fspath(source), os.fspath(output))
     path, folder = plain_path(source), plain_path(output)
     # What is written into a folder of inputs would be an input of the next run.
-    if path.is_dir():
+    if is_folder(path):
         return folder.resolve().is_relative_to(path.resolve())
     targets = [folder / name for name in _FILE_NAMES]
-    return path.exists() and any(target.exists() and path.samefile(target) for target in targets)
+    return any(is_same_file(path, target) for target in targets)
+
+
+def _touches_remotely(source: str, output: str) -> bool:
+    if not (is_remote(source) and is_remote(output)):
+        return False
+    return is_below(output, source) or any(is_same(source, joined(output, name)) for name in _FILE_NAMES)
 
 
 def _is_prepared(path: Path) -> bool:
@@ -191,7 +199,7 @@ def write_parts(
         for file, part in files.items()
     }
     success = {"inputs": input_names(inputs, output), "run": metadata[next(iter(parts))]["run"]}
-    text = json.dumps(success, ensure_ascii=False) + "\n"
+    text = json.dumps(success) + "\n"
     folder.replace(
         {file: partial(write_to, table) for file, table in described.items()},
         (SUCCESS, lambda file: _write_text(file, text)),

@@ -6,7 +6,6 @@ On a text without a bad row it gives the same table as the fast reader.
 from __future__ import annotations
 
 import csv
-import io
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -15,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.data.readers.layout import TextLayout
+from rbmcli.data.readers.lines import MOST_CHARACTERS, TOO_LONG, numbered_lines
 from rbmcli.data.readers.raw import BadRow, RawTable
 from rbmcli.data.readers.sources import InputFile
 
 _CHUNK_ROWS = 1 << 12
 # A quote that is not closed within so many lines is taken as one that should not be there.
 _MOST_LINES_OF_A_ROW = 50
+_SHOWN_CHARACTERS = 1000
 _END = "end"
 
 
@@ -39,11 +40,7 @@ def read_carefully(source: InputFile, layout: TextLayout) -> RawTable:
     chunks: list[pa.Table] = []
     schema = pa.schema([(name, pa.string()) for name in layout.names])
     with source.errors_named(), source.open() as stream:
-        # Bytes that are no UTF-8 come through as surrogates and are found row by row.
-        lines = io.TextIOWrapper(
-            io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape", newline=""
-        )
-        numbered = islice(enumerate(lines, start=1), layout.skipped_lines, None)
+        numbered = islice(numbered_lines(stream), layout.skipped_lines, None)
         rows = _good_rows(numbered, layout, bad)
         while chunk := list(islice(rows, _CHUNK_ROWS)):
             numbers, values = zip(*chunk, strict=True)
@@ -73,6 +70,9 @@ def _good_rows(
         if not number:
             return
         if not line.strip():
+            continue
+        if len(line) > MOST_CHARACTERS:
+            bad.append(BadRow(number, TOO_LONG, _printable(line[:_SHOWN_CHARACTERS])))
             continue
         values: list[str] | None
         if quoted and '"' in line:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.data.readers.lines import MOST_CHARACTERS, TOO_LONG, numbered_lines
 from rbmcli.data.readers.raw import BadRow, RawTable
 from rbmcli.data.readers.sources import InputFile
 from rbmcli.errors import DataError
@@ -31,13 +31,17 @@ def read_jsonl(source: InputFile) -> RawTable:
     positions: list[int] = []
     bad: list[BadRow] = []
     with source.errors_named(), source.open() as stream:
-        lines = io.TextIOWrapper(io.BufferedReader(stream), encoding="utf-8-sig", errors="surrogateescape")
-        for number, line in enumerate(lines, start=1):
+        for number, line in numbered_lines(stream):
             if not line.strip():
                 continue
             row, reason = _parse(line)
             if row is None:
-                shown = line.rstrip("\n").encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+                shown = (
+                    line[:MOST_CHARACTERS]
+                    .rstrip("\r\n")
+                    .encode("utf-8", "surrogateescape")
+                    .decode("utf-8", "replace")
+                )
                 bad.append(BadRow(number, reason, shown))
             else:
                 for name, value in row.items():
@@ -63,6 +67,8 @@ def read_jsonl(source: InputFile) -> RawTable:
 
 
 def _parse(line: str) -> tuple[dict[str, Any] | None, str]:
+    if len(line) > MOST_CHARACTERS:
+        return None, TOO_LONG
     if not line.isascii() and not _is_unicode(line):
         return None, "bytes that are no UTF-8"
     try:

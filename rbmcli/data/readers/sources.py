@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import stat
 import sys
 import tempfile
@@ -21,7 +20,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 from rbmcli.data.outputs import output_errors
-from rbmcli.data.remote import downloaded, is_remote, plain_path
+from rbmcli.data.paths import told
+from rbmcli.data.remote import downloaded, file_name, is_remote, plain_path
+from rbmcli.data.temporary import MORE_SPACE, save_copy
 from rbmcli.errors import DataError
 
 STANDARD_INPUT = "standard input"
@@ -121,9 +122,9 @@ def local_copy(source: str | os.PathLike[str]) -> Iterator[tuple[Path, str]]:
         return
     if is_remote(name):
         with downloaded(name) as copy:
-            yield copy, name
+            yield copy, told(name)
         return
-    path = plain_path(name)
+    path, name = plain_path(name), told(name)
     try:
         mode = path.stat().st_mode
     except OSError as error:
@@ -150,17 +151,28 @@ def _spooled(path: Path | None, where: str) -> Iterator[Path]:
     Where the system shows open files under paths the copy has no other name, so that nothing is left of it
     when the run is killed.
     """
-    name = f"the copy of {where} in {tempfile.gettempdir()}"
     with ExitStack() as stack:
-        with output_errors(name, hint="set TMPDIR to a folder on a disk with more space"):
+        source = _opened_pipe(path, where, stack)
+        with output_errors(f"the copy of {where} in {tempfile.gettempdir()}", hint=MORE_SPACE):
             has_paths = _OPEN_FILES.is_dir()
             new_file = tempfile.TemporaryFile if has_paths else tempfile.NamedTemporaryFile
             copy = new_file()
             stack.callback(_close, copy)
-            source = sys.stdin.buffer if path is None else stack.enter_context(path.open("rb"))
-            shutil.copyfileobj(source, copy)
+            save_copy(source.read, copy, where)
             copy.flush()
         yield _OPEN_FILES / str(copy.fileno()) if has_paths else Path(copy.name)
+
+
+def _opened_pipe(path: Path | None, where: str, stack: ExitStack) -> IO[bytes]:
+    if path is None:
+        if sys.stdin is None:
+            raise DataError(f"{where}: is closed", hint="give a path, or send something to it")
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(path.open("rb"))
+    except OSError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else str(error)
+        raise DataError(f"{where}: cannot be read: {reason}", hint="check the input") from None
 
 
 def _close(copy: IO[bytes]) -> None:
@@ -178,11 +190,17 @@ def _identify(path: Path, where: str, input_format: str) -> InputFile:
             start = stream.read(256)
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{where}: cannot be read: {_first_line(error)}") from None
-    found = _format_of(start, Path(where).name)
+    found = _format_of(start, file_name(where))
     if found == "parquet" and compression:
         raise DataError(
             f"{where}: is a Parquet file inside {compression} compression, expected plain Parquet",
             hint="decompress it first: Parquet is compressed inside",
+        )
+    encoding = _other_encoding(start) if found in {"text", "jsonl"} else None
+    if encoding:
+        raise DataError(
+            f"{where}: is {encoding}, expected UTF-8 text",
+            hint=f"convert it first, as by iconv -f {encoding.split()[0]} -t UTF-8",
         )
     return InputFile(path, where, compression, found if input_format == "auto" else input_format)
 
@@ -199,6 +217,15 @@ def _format_of(start: bytes, name: str) -> str:
     if stem.endswith((".arrow", ".arrows")):
         return "arrow"
     return "parquet" if stem.endswith((".parquet", ".pq")) else "text"
+
+
+def _other_encoding(start: bytes) -> str | None:
+    """Return which text with bytes of nought it is, None for one without."""
+    if start.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "UTF-32 text"
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "UTF-16 text"
+    return "UTF-16 text or no text at all" if b"\0" in start else None
 
 
 class _CountedFile(io.FileIO):
@@ -219,7 +246,7 @@ class _CountedFile(io.FileIO):
 
 
 def _open(path: Path, compression: str | None) -> pa.NativeFile:
-    return _decompressed(pa.OSFile(str(path), "rb"), compression)
+    return _decompressed(pa.OSFile(os.fsencode(path), "rb"), compression)
 
 
 def _decompressed(file: pa.NativeFile, compression: str | None) -> pa.NativeFile:

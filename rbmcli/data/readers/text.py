@@ -16,6 +16,7 @@ import pyarrow.csv as pa_csv
 from rbmcli.config import InputSettings
 from rbmcli.data.readers.careful import read_carefully
 from rbmcli.data.readers.layout import WHITESPACE, TextLayout, find_layout
+from rbmcli.data.readers.lines import MOST_CHARACTERS
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile
 
@@ -124,6 +125,8 @@ def _by_lines(replace: Callable[[bytes], bytes]) -> Callable[[pa.Buffer], bytes]
         # An empty block is the end of the stream: what is left is the last line.
         end = data.rfind(b"\n") + 1 if len(block) else len(data)
         rest = data[end:]
+        if len(rest) > MOST_CHARACTERS:
+            raise pa.ArrowInvalid("a line is too long")
         return replace(data[:end])
 
     return transform
