@@ -206,20 +206,29 @@ def test_a_closed_pipe_ends_with_141_and_says_nothing(
     assert not getattr(ended, other)
 
 
+def _has_open_file_in(folder: Path, process: int) -> bool:
+    """Return whether a process has a file of a folder open, which need not have a name any more."""
+    links = [str(link.readlink()) for link in Path(f"/proc/{process}/fd").iterdir() if link.is_symlink()]
+    return any(link.startswith(str(folder)) for link in links) or any(folder.iterdir())
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_a_running_command_with_its_code(
     tmp_path: Path, command_environment: dict[str, str], number: int, code: int
 ) -> None:
-    # It waits for a standard input that never ends.
+    # It waits for a standard input that never ends, and has made room for the copy of it when it does.
+    copies = tmp_path / "copies"
+    copies.mkdir()
     running = subprocess.Popen(
         [sys.executable, "-m", "rbmcli", "evaluate", "-"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=tmp_path,
-        env=command_environment,
+        env={**command_environment, "TMPDIR": str(copies)},
     )
-    time.sleep(2)
+    while not _has_open_file_in(copies, running.pid):
+        time.sleep(0.05)
     running.send_signal(number)
     _, told = running.communicate(timeout=30)
 

@@ -109,11 +109,11 @@ def _check(ending: Ending, command: Command, before: State, folder: Path, case: 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a disk of 64 KiB."""
+    """A folder on a disk of 512 KiB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mounting = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True, check=False
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", str(disk)], capture_output=True, check=False
     )
     if mounting.returncode:
         pytest.skip("no disk can be mounted here")

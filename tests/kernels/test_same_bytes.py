@@ -30,7 +30,7 @@ def fingerprints_in_a_fresh_process(threads: int, **environment: str) -> dict[st
         capture_output=True,
         text=True,
         check=False,
-        timeout=400,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
