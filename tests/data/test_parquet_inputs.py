@@ -183,4 +183,4 @@ def test_a_key_that_hive_writes_for_nothing_is_missing(tmp_path: Path) -> None:
         (tmp_path / f"shop={key}").mkdir()
         pq.write_table(table(), tmp_path / f"shop={key}" / "part.parquet")
 
-    assert read_ratings(tmp_path).table["shop"].to_pylist() == [7, 7, None, None]
+    assert read_pairs(tmp_path).table["shop"].to_pylist() == [7, 7, None, None]
