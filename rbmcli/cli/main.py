@@ -32,7 +32,7 @@ from rbmcli.cli.options import Running
 from rbmcli.cli.signals import Terminated, first_arrival, handling
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
-from rbmcli.errors import RbmcliError, StoppedError
+from rbmcli.errors import OutputError, RbmcliError, StoppedError
 
 COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect, warmup)
 """The modules of the commands, in the order of the help."""
@@ -106,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if arguments is None:
         do_without_pandas()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    was_closed = _replace_closed_streams()
     with handling(_EXIT_OF_SIGNAL):
         try:
             return _run(arguments)
@@ -116,6 +117,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return EXIT_INTERRUPTED
         except Terminated:
             return EXIT_TERMINATED
+        finally:
+            if was_closed:
+                _discard_output()
 
 
 def _run(arguments: list[str]) -> int:
@@ -135,6 +139,10 @@ def _run(arguments: list[str]) -> int:
         raise
     except CommandError as failure:
         return _code_of(failure.__cause__, failure.running)
+    except OSError as error:
+        # Nothing but the help and the version is written outside of a command.
+        told = error if isinstance(error, BrokenPipeError) else OutputError.of("standard output", error, "")
+        return _code_of(told, Running())
     except Exception as error:
         return _code_of(error, Running(debug="--debug" in arguments))
     return int(code or 0)
@@ -203,6 +211,19 @@ def _code_of(error: BaseException | None, running: Running) -> int:
     advice = "" if running.debug else " (run with --debug for the traceback)"
     log_error(running, f"unexpected: {type(error).__name__}: {error}{advice}")
     return EXIT_UNEXPECTED
+
+
+def _replace_closed_streams() -> bool:
+    """Put something in the place of standard streams that were closed before the program began, if any were.
+
+    Else the next file that is opened would be one of them. To standard output nothing can be written then.
+    """
+    was_closed = sys.stdout is None or sys.stderr is None
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    return was_closed
 
 
 def _discard_output() -> None:

@@ -8,7 +8,8 @@ from contextlib import ExitStack, contextmanager
 from enum import Enum
 
 from rbmcli.data.locks import locked
-from rbmcli.data.outputs import STANDARD_OUTPUT, local_path, remove_partial
+from rbmcli.data.outputs import STANDARD_OUTPUT, check_replaceable, local_path, remove_partial
+from rbmcli.data.paths import is_folder
 from rbmcli.errors import UsageError
 
 BINARY_FORMATS = ("parquet", "arrow")
@@ -72,7 +73,8 @@ def locked_outputs(written: Sequence[str], timeout: float) -> Iterator[None]:
     with ExitStack() as stack:
         # In one order, so that no two runs wait for each other.
         for path in sorted(paths):
-            if path.parent.is_dir():
+            if is_folder(path.parent):
+                check_replaceable(path)
                 stack.enter_context(locked(path, timeout))
                 remove_partial(path)
         yield

@@ -14,6 +14,7 @@ from typing import BinaryIO
 
 from rbmcli.data.locks import locked
 from rbmcli.data.outputs import Target, local_path, open_outputs
+from rbmcli.data.paths import is_folder
 from rbmcli.data.remote import delete, downloaded, joined, names_in, put
 from rbmcli.data.temporary import temporary_folder
 from rbmcli.errors import OutputError, UsageError
@@ -64,9 +65,12 @@ class LocalFolder(Folder):
 
     def names(self) -> list[str]:
         """Return the sorted names of what is in it, but for hidden files; none if it does not exist."""
-        if not self.path.is_dir():
+        if not is_folder(self.path):
             return []
-        return sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
+        try:
+            return sorted(path.name for path in self.path.iterdir() if not path.name.startswith("."))
+        except OSError as error:
+            raise OutputError.of(self.path, error) from None
 
     @contextmanager
     def opened(self, name: str) -> Iterator[Path]:

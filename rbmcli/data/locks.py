@@ -6,6 +6,7 @@ has it. The kernel holds the lock itself (flock), and lets it go when the run en
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -41,7 +42,7 @@ def locked(target: Path, timeout: float = 0.0) -> Iterator[None]:
     OutputError
         If no lock can be made beside the output.
     """
-    path = target.resolve()
+    path = _resolved(target)
     if path in _held:
         _held[path] += 1
         try:
@@ -59,6 +60,16 @@ def locked(target: Path, timeout: float = 0.0) -> Iterator[None]:
         # Removed while it is still held; who waits for it notices that it is no longer there.
         place.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def _resolved(target: Path) -> Path:
+    try:
+        return target.resolve()
+    except OSError as error:
+        raise OutputError.of(target, error) from None
+    except RuntimeError:
+        # Until Python 3.12 this is how a loop is told.
+        raise OutputError.of(target, OSError(errno.ELOOP, "")) from None
 
 
 def _acquire(place: Path, target: Path, timeout: float) -> int:

@@ -7,6 +7,7 @@ who reads the target reads the old file or the new one. What a killed run has le
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -61,9 +62,32 @@ def check_target(target: Target | None, inputs: Sequence[Any] = ()) -> None:
         raise UsageError(f"{path}: the folder {path.parent} does not exist", hint="create it first")
     if is_folder(path):
         raise UsageError(f"{path}: is a folder, expected the name of a file")
+    check_replaceable(path)
     for source in inputs:
         if isinstance(source, str | os.PathLike) and is_same_file(path, plain_path(source)):
             raise UsageError(f"{path}: is an input and would be written over", hint="give -o another name")
+
+
+def check_replaceable(path: Path) -> None:
+    """Check that nothing stands at a path but a file that a new one may be renamed over.
+
+    A device such as /dev/null would be lost to the whole machine.
+
+    Raises
+    ------
+    UsageError
+        If a device, a pipe or a socket does, or a link of the system to a stream that is open.
+    """
+    try:
+        is_special = not stat.S_ISREG(path.stat().st_mode) and not path.is_dir()
+        is_stream = path.is_symlink() and path.readlink().is_relative_to("/proc")
+    except OSError:
+        return
+    if is_special or is_stream:
+        raise UsageError(
+            f"{path}: is a device, a pipe or a socket, expected the name of a file",
+            hint=f"let the shell write to it: -o - > {path}",
+        )
 
 
 def _check_address(address: str, inputs: Sequence[Any]) -> None:
@@ -123,6 +147,7 @@ def open_outputs(
     """
     with ExitStack() as stack:
         for target in targets:
+            check_replaceable(target)
             stack.enter_context(locked(target))
         parts = [target.parent / f".{target.name}.tmp" for target in targets]
         for part in parts:

@@ -176,3 +176,11 @@ def test_a_ratings_file_of_another_version_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(MismatchError, match="format version 2"):
         read_ratings(path)
+
+
+def test_a_key_that_hive_writes_for_nothing_is_missing(tmp_path: Path) -> None:
+    for key in ("__HIVE_DEFAULT_PARTITION__", "7"):
+        (tmp_path / f"shop={key}").mkdir()
+        pq.write_table(table(), tmp_path / f"shop={key}" / "part.parquet")
+
+    assert read_pairs(tmp_path).table["shop"].to_pylist() == [7, 7, None, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from rbmcli.data.storage import check_content, check_foreign, decode_metadata, r
 from rbmcli.errors import DataError
 
 _ARROW_FILE = b"ARROW1"
+_HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
 
 
 def read_parquet_input(source: InputFile) -> RawTable:
@@ -70,7 +72,7 @@ def read_arrow_input(source: InputFile) -> RawTable:
 
 def _read_folder(folder: Path, where: str) -> pa.Table:
     """Return the rows of all files, with a column for each key=value in the names of folders."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path, folder))
+    paths = _files_below(folder, where)
     if not paths:
         raise DataError(f"{where}: holds no Parquet file", hint="name the file or folder that holds the rows")
     tables = []
@@ -93,10 +95,21 @@ def _read_folder(folder: Path, where: str) -> pa.Table:
     return table
 
 
-def _partition_of(inside: Path) -> dict[str, str]:
+def _files_below(folder: Path, where: str) -> list[Path]:
+    """Return all files of a folder in the order of their paths; a part that cannot be read is an error."""
+
+    def fail(error: OSError) -> None:
+        """Raise the error of a folder that cannot be read."""
+        raise DataError(f"{where}: cannot be read: {error.strerror}", hint="check who may read it") from None
+
+    found = (Path(place) / name for place, _, names in os.walk(folder, onerror=fail) for name in names)
+    return sorted(path for path in found if path.is_file() and not _hidden(path, folder))
+
+
+def _partition_of(inside: Path) -> dict[str, str | None]:
     """Return the keys and values in the names of the folders that lead to a file."""
     pairs = (part.split("=", 1) for part in inside.parts[:-1] if "=" in part)
-    return {unquote(key): unquote(value) for key, value in pairs}
+    return {unquote(key): None if value == _HIVE_NULL else unquote(value) for key, value in pairs}
 
 
 def _hidden(path: Path, folder: Path) -> bool:

@@ -27,7 +27,7 @@ from rbmcli.errors import DataError
 
 STANDARD_INPUT = "standard input"
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
-_PARQUET_MAGIC = b"PAR1"
+_PARQUET_MAGICS = (b"PAR1", b"PARE")
 _ARROW_MAGICS = (b"\xff\xff\xff\xff", b"ARROW1")
 _SNIFFED_BYTES = 1 << 16
 _OPEN_FILES = Path("/proc/self/fd")
@@ -206,7 +206,7 @@ def _identify(path: Path, where: str, input_format: str) -> InputFile:
 
 
 def _format_of(start: bytes, name: str) -> str:
-    if start.startswith(_PARQUET_MAGIC):
+    if start.startswith(_PARQUET_MAGICS):
         return "parquet"
     if start.startswith(_ARROW_MAGICS):
         return "arrow"
