@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
+from rbmcli.kernels.bootstrap import resampled_sums
 from rbmcli.kernels.folding import fold_in_groups
 from rbmcli.kernels.row_bias import Tallies, row_biases, tally_rows
 from rbmcli.kernels.scoring import (
@@ -120,6 +121,13 @@ def folded_in(problem: Problem) -> Iterator[np.ndarray]:
     yield value
 
 
+def resampled(key: int) -> Iterator[np.ndarray]:
+    """Yield sums over users drawn anew."""
+    sums = np.empty((40, 12))
+    resampled_sums(np.random.default_rng(9).standard_normal((150, 12)), np.uint64(key), sums)
+    yield sums
+
+
 def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
     """Yield parameters and figures of a fit."""
     generator, problem = np.random.default_rng(7), random_problem(SHAPE, seed=7)
@@ -157,6 +165,7 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
         results[f"contrastive_divergence, D in the weights, {way}"] = in_weights
     results["tally_rows and row_biases"] = digest(counted(problem))
     results["fold_in_groups"] = digest(folded_in(problem))
+    results["resampled_sums"] = digest(resampled(8 + seed))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))
     return results
