@@ -1,21 +1,48 @@
-"""The oracle of resampling: who is drawn, and what levels, one at a time in plain Python.
+"""The oracle of resampling: who is drawn, one at a time, and intervals straight from their definition.
 
-It stands on tests/reference.py, whose random numbers it shares.
+It stands on tests/reference.py, whose random numbers it shares. Slopes are differences of figures here.
 """
 
 from __future__ import annotations
+
+import math
+from collections.abc import Callable
 
 import numpy as np
 
 from tests.reference import derive
 
+Figures = Callable[[np.ndarray], np.ndarray]
 
-def resampled_sums(rows: np.ndarray, key: int, resamples: int) -> np.ndarray:
-    """Return the sums (B, C) of rows (U, C) drawn U at a time with replacement."""
-    users = len(rows)
-    sums = []
-    for resample in range(resamples):
-        stream = derive(key, resample)
-        drawn = [((derive(stream, draw) >> 32) * users) >> 32 for draw in range(users)]
-        sums.append(rows[drawn].sum(axis=0))
-    return np.array(sums).reshape(resamples, rows.shape[1])
+
+def drawn_rows(users: int, key: int, resamples: int) -> list[list[int]]:
+    """Return who is drawn, U of the U users for each resample."""
+    streams = [derive(key, resample) for resample in range(resamples)]
+    return [[((derive(stream, draw) >> 32) * users) >> 32 for draw in range(users)] for stream in streams]
+
+
+def slopes(figures: Figures, sums: np.ndarray) -> np.ndarray:
+    """Return the derivatives, (F, M), of figures by sums, (M,), from differences."""
+    columns = []
+    for place, total in enumerate(sums):
+        step = np.zeros_like(sums)
+        step[place] = 1e-6 * max(abs(total), 1e-3)
+        columns.append((figures(sums + step) - figures(sums - step)) / (2 * step[place]))
+    return np.stack(columns, axis=1)
+
+
+def interval(
+    rows: np.ndarray, figures: Figures, key: int, resamples: int, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the intervals of figures of the sums of rows, (U, M)."""
+
+    def error(chosen: np.ndarray) -> np.ndarray:
+        added = chosen @ slopes(figures, chosen.sum(axis=0)).T
+        return np.sqrt(np.sum(added**2, axis=0))
+
+    estimate, ratios = figures(rows.sum(axis=0)), []
+    for chosen in drawn_rows(len(rows), key, resamples):
+        moved = figures(rows[chosen].sum(axis=0)) - estimate
+        ratios.append(np.abs(moved) / error(rows[chosen]))
+    t = np.sort(ratios, axis=0)[math.ceil(level * (resamples + 1)) - 1]
+    return estimate - t * error(rows), estimate + t * error(rows)

@@ -1,31 +1,33 @@
 """How sure figures are: intervals by drawing users anew, of figures and of differences between models.
 
 Users are drawn, not pairs, because the ratings of one user resemble each other: the interval is for the
-figure that other users of the same kind would give. Intervals are bias-corrected and accelerated (BCa), which
-unlike plain percentiles allow for figures that are skewed or, as ratios, off their mark when users are few.
+figure that other users of the same kind would give.
 
-Source: B. Efron (1987), "Better bootstrap confidence intervals", J. Amer. Statist. Assoc.
+An interval is the figure and as much to either side, t s: s its standard error, and t such that of
+resamples the given share has |figure drawn - figure| <= t times the standard error that the resample itself
+tells. So t is larger than the 1.96 of the normal distribution where users are few or few of them have most of
+the pairs, and plain percentiles would be too narrow; `benchmarks/coverage.py` measures it.
+
+Source: P. Hall (1988), "On symmetric bootstrap confidence intervals", J. R. Statist. Soc. B.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import NormalDist
 
 import numpy as np
 
-from rbmcli.kernels.bootstrap import resampled_sums
-from rbmcli.models.moments import figures_from
+from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
+from rbmcli.models.moments import RATING_FIGURES, SmoothFigures
 
 RESAMPLES = 1000
 LEVEL = 0.95
 
-FiguresFrom = Callable[[np.ndarray], np.ndarray]
-"""What makes figures, (..., F), of sums, (..., M), such as `rbmcli.models.moments.figures_from`."""
-
-_NORMAL = NormalDist()
+_ALONE = -1
+_LEAST_ERROR = 1e-9
+"""Part of the standard error below which a resample's own is rounding: it drew one user all the time."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def intervals(
     seed: int,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
-    figures: FiguresFrom = figures_from,
+    figures: SmoothFigures = RATING_FIGURES,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the intervals of figures.
 
@@ -72,16 +74,18 @@ def intervals(
         How many times U users are drawn.
     level : float
         How often an interval shall hold the true figure, between 0 and 1.
-    figures : callable
-        What makes figures of sums; by default `rbmcli.models.moments.figures_from`.
+    figures : SmoothFigures
+        What figures the sums make; by default those of ratings.
 
     Returns
     -------
     low, high : ndarray of float64, shape (F,)
-        NaN where there is no interval: with one user, and for a figure that some users do not have.
+        NaN where there is no interval: with one user, and where more than 1 - `level` of the resamples do not
+        have the figure or tell nothing of its standard error, as with two users.
     """
-    total, drawn, without_one = _samples([moments], seed, resamples)
-    return _ends(figures(total[0]), figures(drawn[0]), figures(without_one[0]), level)
+    estimate, half = _estimated([moments], [(0, _ALONE)], seed, resamples, level, figures)
+    low, high = estimate[0] - half[0], estimate[0] + half[0]
+    return np.maximum(low, figures.least), np.minimum(high, figures.most)
 
 
 def paired_intervals(
@@ -89,7 +93,7 @@ def paired_intervals(
     seed: int,
     resamples: int = RESAMPLES,
     level: float = LEVEL,
-    figures: FiguresFrom = figures_from,
+    figures: SmoothFigures = RATING_FIGURES,
 ) -> list[PairedDifference]:
     """Return the differences between models on the same pairs, with their intervals.
 
@@ -107,60 +111,59 @@ def paired_intervals(
     list of PairedDifference
         One for each two models: first with second, first with third, and so on.
     """
-    samples = [figures(sums) for sums in _samples(moments, seed, resamples)]
-    found = []
-    for first, second in combinations(range(len(moments)), 2):
-        estimate, drawn, without_one = (each[first] - each[second] for each in samples)
-        low, high = _ends(estimate, drawn, without_one, level)
-        found.append(PairedDifference(first, second, estimate, low, high, (low > 0) | (high < 0)))
-    return found
+    compared = list(combinations(range(len(moments)), 2))
+    if not compared:
+        return []
+    found = zip(compared, *_estimated(moments, compared, seed, resamples, level, figures), strict=True)
+    return [
+        PairedDifference(
+            *models, estimate, estimate - half, estimate + half, (estimate > half) | (estimate < -half)
+        )
+        for models, estimate, half in found
+    ]
 
 
-def _samples(
-    moments: Sequence[np.ndarray], seed: int, resamples: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return sums over all users (L, M), over those drawn (L, B, M) and over all but each one (L, U, M)."""
-    stacked = np.concatenate(moments, axis=1)
-    stacked = np.ascontiguousarray(stacked[stacked.any(axis=1)])
-    total, drawn = stacked.sum(axis=0), np.empty((resamples, stacked.shape[1]))
-    resampled_sums(stacked, np.uint64(seed), drawn)
-
-    def by_model(sums: np.ndarray) -> np.ndarray:
-        return sums.reshape(len(sums), len(moments), moments[0].shape[1]).transpose(1, 0, 2)
-
-    return by_model(total[None])[:, 0], by_model(drawn), by_model(total - stacked)
-
-
-def _ends(
-    estimate: np.ndarray, drawn: np.ndarray, without_one: np.ndarray, level: float
+def _estimated(
+    moments: Sequence[np.ndarray],
+    compared: list[tuple[int, int]],
+    seed: int,
+    resamples: int,
+    level: float,
+    figures: SmoothFigures,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the intervals of figures (F,), given (B, F) drawn and (U, F) with one user less.
+    """Return figures, or their differences, (P, F), and how far their intervals go to either side."""
+    rows = np.stack(moments, axis=1)
+    rows = np.ascontiguousarray(rows[rows.any(axis=(1, 2))])
+    users, models, columns = rows.shape
+    places, key = np.array(compared, dtype=np.int64), np.uint64(seed)
+    sums = np.empty((resamples, models * columns))
+    resampled_sums(rows.reshape(users, models * columns), key, sums)
+    sums, total = sums.reshape(resamples, models, columns), rows.sum(axis=0)
+    slopes = figures.slopes(sums)
+    squares = np.empty((resamples, len(places), slopes.shape[2]))
+    resampled_squares(rows, key, slopes, places, squares)
+    with np.errstate(invalid="ignore"):
+        shares = np.einsum("ulm,lfm->ulf", rows, figures.slopes(total))
+    error = np.sqrt(np.sum(_compared(shares, places) ** 2, axis=0))
+    estimate = _compared(figures.values(total)[None], places)[0]
+    moved = np.abs(_compared(figures.values(sums), places) - estimate)
+    return estimate, _half(moved, np.sqrt(squares), error, level) * (1.0 if users > 1 else np.nan)
 
-    The ends are the quantiles Phi(z + (z + z_a) / (1 - a (z + z_a))) of those drawn, for z_a at either end:
-    Phi(z) is the share of those drawn that are below the figure, and a a sixth of the skewness of what
-    single users add to it.
-    """
-    ends = np.full((2, len(estimate)), np.nan)
-    if len(without_one) > 1:
-        for place, figure in enumerate(estimate):
-            of_drawn, of_fewer = drawn[:, place], without_one[:, place]
-            if np.isfinite(figure) and np.isfinite(of_drawn).all() and np.isfinite(of_fewer).all():
-                ends[:, place] = _accelerated(figure, of_drawn, of_fewer, level)
-    return ends[0], ends[1]
+
+def _compared(of_models: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return what there is of models, (..., L, F), less what there is of those compared with: (..., P, F)."""
+    first, second = of_models[:, places[:, 0]], of_models[:, places[:, 1]]
+    return first if places[0, 1] == _ALONE else first - second
 
 
-def _accelerated(figure: float, drawn: np.ndarray, without_one: np.ndarray, level: float) -> np.ndarray:
-    """Return the two ends of the interval of one figure."""
-    # Half of those that equal the figure count as below it: a figure that never moves has an interval too.
-    below = np.mean(drawn < figure) + np.mean(drawn == figure) / 2
-    least = 0.5 / len(drawn)
-    shift = _NORMAL.inv_cdf(min(max(float(below), least), 1 - least))
-    added = without_one.mean() - without_one
-    spread = np.sum(added * added) ** 1.5
-    acceleration = np.sum(added**3) / (6 * spread) if spread > 0 else 0.0
-    # It is at most 1/6 and z + z_a at most 3.3 + 2 or so, for which the denominator stays positive.
-    shares = []
-    for tail in ((1 - level) / 2, (1 + level) / 2):
-        moved = shift + _NORMAL.inv_cdf(tail)
-        shares.append(_NORMAL.cdf(shift + moved / (1 - acceleration * moved)))
-    return np.quantile(drawn, shares)
+def _half(moved: np.ndarray, errors: np.ndarray, error: np.ndarray, level: float) -> np.ndarray:
+    """Return t s for errors s, (P, F), given how far resamples moved and their own errors, both (B, P, F)."""
+    known = np.isfinite(moved) & (errors > _LEAST_ERROR * error)
+    ratio = np.divide(moved, errors, out=np.full_like(moved, np.inf), where=known)
+    place = min(int(np.ceil(level * (len(ratio) + 1))), len(ratio)) - 1
+    t = np.partition(ratio, place, axis=0)[place]
+    half = np.full_like(t, np.nan)
+    np.multiply(t, error, out=half, where=np.isfinite(t))
+    # Where no user differs from another nothing is drawn but the figure itself, if there is more than one.
+    half[(error == 0) & (np.isfinite(moved).mean(axis=0) >= level)] = 0.0
+    return half

@@ -6,6 +6,9 @@ enough for the figures of any users, each taken any number of times, without goi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
 from rbmcli.data.levels import UNKNOWN
@@ -30,6 +33,26 @@ MOMENTS = (
 )
 """Names of the sums. From the fourth on they are over pairs with probabilities whose rating is on a level;
 the last five are of indices of levels, the true ones and the most probable ones."""
+
+
+@dataclass(frozen=True)
+class SmoothFigures:
+    """Figures that are smooth functions of sums, as the bootstrap takes them.
+
+    Attributes
+    ----------
+    values : callable
+        What makes figures, (..., F), of sums, (..., M): the same of sums twice as large.
+    slopes : callable
+        What makes of the same sums the derivatives of the figures by the sums, (..., F, M).
+    least, most : ndarray of float64, shape (F,)
+        Between what bounds the figures are.
+    """
+
+    values: Callable[[np.ndarray], np.ndarray]
+    slopes: Callable[[np.ndarray], np.ndarray]
+    least: np.ndarray
+    most: np.ndarray
 
 
 def moments_of(
@@ -112,7 +135,53 @@ def counts_from(sums: np.ndarray) -> np.ndarray:
     return np.stack([*counts[:1] * 2, *counts[1:] * 4], axis=-1).astype(np.int64)
 
 
+def slopes_from(sums: np.ndarray) -> np.ndarray:
+    """Return the derivatives of the figures by the moments.
+
+    Parameters
+    ----------
+    sums : ndarray of float64, shape (..., 12)
+        Moments, summed over whatever users.
+
+    Returns
+    -------
+    ndarray of float64, shape (..., 6, 12)
+        NaN or infinite where the figure has none.
+    """
+    figures, slopes = figures_from(sums), np.zeros((*sums.shape[:-1], len(FIGURES), len(MOMENTS)))
+    pairs, on_levels, true, predicted = (
+        sums[..., MOMENTS.index(name)] for name in ("pairs", "pairs_on_levels", "true", "predicted")
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for figure, (count, total) in enumerate([(0, 1), (0, 2), (3, 4), (3, 5), (3, 6)]):
+            slopes[..., figure, total] = 1 / sums[..., count]
+            slopes[..., figure, count] = -figures[..., figure] / sums[..., count]
+        # A root has no slope at 0. That of the moments does as well, since none of them moves it.
+        slopes[..., 0, 1] = np.where(figures[..., 0] == 0, 0, 1 / (2 * figures[..., 0] * pairs))
+        slopes[..., 0, 0] = -figures[..., 0] / (2 * pairs)
+        # Kappa is 1 - d / e, with e = t2 + p2 - 2 t p / n.
+        difference = sums[..., 11]
+        true_mean, predicted_mean = true / on_levels, predicted / on_levels
+        dealt = sums[..., 8] + sums[..., 10] - 2 * true * predicted_mean
+        by_dealt = difference / dealt**2
+        slopes[..., 5, 11] = -1 / dealt
+        slopes[..., 5, 8] = slopes[..., 5, 10] = by_dealt
+        slopes[..., 5, 7] = -2 * predicted_mean * by_dealt
+        slopes[..., 5, 9] = -2 * true_mean * by_dealt
+        slopes[..., 5, 3] = 2 * true_mean * predicted_mean * by_dealt
+    return slopes
+
+
 def _add(sums: np.ndarray, first: int, user: np.ndarray, terms: list[np.ndarray | None]) -> None:
     """Fill columns with the sums of terms by user; a term that is None counts the pairs."""
     for column, term in enumerate(terms, first):
         sums[:, column] = np.bincount(user, weights=term, minlength=len(sums))
+
+
+RATING_FIGURES = SmoothFigures(
+    values=figures_from,
+    slopes=slopes_from,
+    least=np.array([0.0, 0.0, 0.0, 0.0, 0.0, -np.inf]),
+    most=np.array([np.inf, np.inf, np.inf, 1.0, 1.0, 1.0]),
+)
+"""The figures of ratings, as functions of `MOMENTS`."""

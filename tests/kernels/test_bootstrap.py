@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbmcli.kernels.bootstrap import resampled_sums
-from tests import reference_bootstrap
+from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
+from tests.reference_bootstrap import drawn_rows
+
+KEYS = st.integers(0, 2**64 - 1)
 
 
 def resampled(rows: np.ndarray, key: int, resamples: int) -> np.ndarray:
@@ -21,18 +23,37 @@ def resampled(rows: np.ndarray, key: int, resamples: int) -> np.ndarray:
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    shape=st.tuples(st.integers(1, 12), st.integers(1, 13)),
-    resamples=st.integers(1, 5),
-    key=st.integers(0, 2**64 - 1),
-)
+@given(shape=st.tuples(st.integers(1, 12), st.integers(1, 13)), resamples=st.integers(1, 5), key=KEYS)
 def test_sums_are_those_of_the_oracle(shape, resamples, key):
     rows = np.random.default_rng(key).normal(size=shape)
 
     found = resampled(rows, key, resamples)
 
-    expected = reference_bootstrap.resampled_sums(rows, key, resamples)
+    expected = [rows[drawn].sum(axis=0) for drawn in drawn_rows(len(rows), key, resamples)]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-12)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.tuples(st.integers(1, 12), st.integers(1, 3), st.integers(1, 13)),
+    figures=st.integers(1, 6),
+    resamples=st.integers(1, 4),
+    key=KEYS,
+)
+def test_squares_of_what_users_add_are_those_of_the_oracle(shape, figures, resamples, key):
+    generator = np.random.default_rng(key)
+    rows, models = generator.normal(size=shape), shape[1]
+    slopes = generator.normal(size=(resamples, models, figures, shape[2]))
+    compared = np.array([(first, second) for first in range(models) for second in range(-1, first)])
+    squares = np.full((resamples, len(compared), figures), np.nan)
+
+    resampled_squares(rows, np.uint64(key), slopes, compared, squares)
+
+    for resample, drawn in enumerate(drawn_rows(len(rows), key, resamples)):
+        added = np.einsum("ulm,lfm->luf", rows[drawn], slopes[resample])
+        added = np.concatenate([added, np.zeros((1, len(drawn), figures))])
+        expected = [((added[first] - added[second]) ** 2).sum(axis=0) for first, second in compared]
+        np.testing.assert_allclose(squares[resample], expected, rtol=1e-12, atol=1e-12)
 
 
 def test_as_many_rows_are_drawn_as_there_are():

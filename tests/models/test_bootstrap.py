@@ -1,8 +1,6 @@
-"""Intervals, against another implementation fed the same draws, and where there are none."""
+"""Intervals against the oracle, and where there are none."""
 
 from __future__ import annotations
-
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,54 +9,56 @@ from hypothesis import strategies as st
 from scipy.stats import bootstrap
 
 from rbmcli.models.bootstrap import intervals, paired_intervals
-from rbmcli.models.moments import FIGURES, figures_from, moments_of
+from rbmcli.models.moments import FIGURES, SmoothFigures, figures_from, moments_of
+from tests import reference_bootstrap
 from tests.models.scored import random_scored
-from tests.reference_bootstrap import resampled_sums
+
+# The oracle's slopes are differences of figures.
+TOLERANCE = 1e-6
 
 
-def by_scipy(moments: list[np.ndarray], signs: list[int], seed: int, resamples: int) -> np.ndarray:
-    """Return ends (F, 2) of intervals of signed sums of figures, by scipy from the oracle's draws."""
-    columns = moments[0].shape[1]
-
-    def combined(sums: np.ndarray) -> np.ndarray:
-        parts = [sums[..., place * columns : (place + 1) * columns] for place in range(len(moments))]
-        return sum(sign * figures_from(part) for sign, part in zip(signs, parts, strict=True))
-
-    stacked = np.concatenate(moments, axis=1)
-    drawn = combined(resampled_sums(stacked, seed, resamples))
-    ends = []
-    for figure in range(len(FIGURES)):
-        found = bootstrap(
-            (np.arange(len(stacked)),),
-            lambda users, figure=figure: combined(stacked[users].sum(axis=0))[figure],
-            vectorized=False,
-            n_resamples=0,
-            bootstrap_result=SimpleNamespace(bootstrap_distribution=drawn[:, figure]),
-            method="BCa",
-        )
-        ends.append(found.confidence_interval)
-    return np.array(ends)
-
-
+@pytest.mark.parametrize("level", [0.9, 0.95])
 @pytest.mark.parametrize("seed", [0, 7])
-def test_intervals_are_those_of_another_implementation(seed: int) -> None:
+def test_intervals_are_those_of_the_oracle(seed: int, level: float) -> None:
     moments = random_scored(300, 25, 5, seed=seed).moments()
 
-    low, high = intervals(moments, seed, resamples=200)
+    found = intervals(moments, seed, 200, level)
 
-    np.testing.assert_allclose(
-        np.stack([low, high], axis=1), by_scipy([moments], [1], seed, 200), rtol=0, atol=1e-9
-    )
+    expected = reference_bootstrap.interval(moments, figures_from, seed, 200, level)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-def test_paired_intervals_are_those_of_another_implementation() -> None:
-    first, second = (random_scored(200, 20, 5, seed=seed).moments() for seed in (1, 2))
+def test_intervals_of_differences_are_those_of_the_oracle() -> None:
+    three = [random_scored(200, 20, 5, seed=1 + place).moments() for place in range(3)]
 
-    (found,) = paired_intervals([first, second], 3, resamples=150)
+    found = paired_intervals(three, 3, resamples=150)
 
-    ends = np.stack([found.low, found.high], axis=1)
-    np.testing.assert_allclose(ends, by_scipy([first, second], [1, -1], 3, 150), rtol=0, atol=1e-9)
-    assert (found.beyond_chance == ((ends > 0).all(axis=1) | (ends < 0).all(axis=1))).all()
+    for each in found:
+        rows = np.concatenate([three[each.first], three[each.second]], axis=1)
+        low, high = reference_bootstrap.interval(
+            rows, lambda sums: figures_from(sums[:12]) - figures_from(sums[12:]), 3, 150, 0.95
+        )
+        np.testing.assert_allclose(each.low, low, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(each.high, high, rtol=0, atol=TOLERANCE)
+        assert (each.beyond_chance == ((low > 0) | (high < 0))).all()
+
+
+def test_with_many_users_intervals_are_close_to_those_of_another_implementation() -> None:
+    moments = random_scored(6000, 600, 5, seed=1).moments()
+
+    low, high = intervals(moments, 0)
+
+    theirs = bootstrap(
+        (np.arange(len(moments)),),
+        lambda users, axis: np.moveaxis(figures_from(moments[users].sum(axis=-2)), -1, 0),
+        n_resamples=1000,
+        vectorized=True,
+        method="percentile",
+        rng=0,
+    ).confidence_interval
+    np.testing.assert_allclose(high - low, theirs.high - theirs.low, rtol=0.15)
+    np.testing.assert_allclose(high + low, theirs.high + theirs.low, atol=0.15 * (high - low).max())
+    assert len(low) == len(FIGURES)
 
 
 @settings(max_examples=30, deadline=None)
@@ -74,7 +74,7 @@ def test_low_is_never_above_high_and_a_higher_level_is_never_narrower(
     narrow, wide = (np.stack(intervals(moments, seed, 100, level)) for level in (0.5, 0.9))
 
     known = np.isfinite(narrow).all(axis=0)
-    assert known[:5].all()
+    assert known[:2].all()
     assert (narrow[0] <= narrow[1])[known].all()
     assert (wide[0] <= narrow[0])[known].all()
     assert (narrow[1] <= wide[1])[known].all()
@@ -121,15 +121,39 @@ def test_with_fewer_than_two_users_there_is_no_interval(users: int) -> None:
     assert not difference.beyond_chance.any()
 
 
-def test_a_figure_that_some_draws_do_not_have_has_no_interval() -> None:
-    scored = random_scored(20, 2, 5, seed=1)
-    moments = scored.moments()
-    moments[0, 3:] = 0
+def test_a_figure_that_one_of_a_few_users_alone_has_has_no_interval() -> None:
+    moments = random_scored(40, 5, 5, seed=1).moments()
+    moments[1:, 3:] = 0
 
     low, high = intervals(moments, 0)
 
     assert np.isfinite(low).tolist() == [True, True, False, False, False, False]
     assert np.isfinite(high).tolist() == np.isfinite(low).tolist()
+
+
+def test_with_two_users_half_of_the_draws_tell_no_error_and_there_is_no_interval() -> None:
+    low, high = intervals(random_scored(40, 2, 5, seed=1).moments(), 0)
+
+    assert np.isnan(low).all()
+    assert np.isnan(high).all()
+
+
+def test_intervals_end_where_figures_do() -> None:
+    level = np.array([1] * 15 + [0, 1] * 4, np.uint8)
+    user, probabilities = np.arange(23) // 2, np.tile([0.1, 0.9], (23, 1))
+
+    low, high = intervals(moments_of(user, 12, level, level, probabilities, level), 0)
+
+    accuracy = FIGURES.index("accuracy")
+    assert 0 < low[accuracy] < 19 / 23 < high[accuracy] == 1
+
+
+def test_predictions_without_an_error_have_an_interval_without_width() -> None:
+    rating = np.arange(10.0)
+
+    low, high = intervals(moments_of(np.arange(10), 10, rating, rating), 0)
+
+    assert low[:2].tolist() == high[:2].tolist() == [0, 0]
 
 
 def test_users_without_pairs_are_not_drawn() -> None:
@@ -152,7 +176,15 @@ def test_the_interval_of_other_figures_than_those_of_ratings() -> None:
     values = np.random.default_rng(0).normal(1, 1, (400, 1))
     sums = np.concatenate([np.ones_like(values), values], axis=1)
 
-    low, high = intervals(sums, 0, figures=lambda sums: sums[..., 1:] / sums[..., :1])
+    def slopes(sums: np.ndarray) -> np.ndarray:
+        count, total = sums[..., 0], sums[..., 1]
+        return np.stack([-total / count**2, 1 / count], axis=-1)[..., None, :]
+
+    mean = SmoothFigures(
+        lambda sums: sums[..., 1:] / sums[..., :1], slopes, np.array([-np.inf]), np.array([np.inf])
+    )
+
+    low, high = intervals(sums, 0, figures=mean)
 
     # 1.96 standard errors either side of the mean.
     half = 1.96 * values.std() / 20

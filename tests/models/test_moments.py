@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rbmcli.data.levels import UNKNOWN
 from rbmcli.models import metrics
-from rbmcli.models.moments import FIGURES, MOMENTS, counts_from, figures_from, moments_of
+from rbmcli.models.moments import FIGURES, MOMENTS, counts_from, figures_from, moments_of, slopes_from
+from tests import reference_bootstrap
 from tests.models.scored import Scored, random_scored
 
 SIZES = st.tuples(st.integers(1, 40), st.integers(1, 6), st.integers(2, 11))
@@ -108,3 +109,22 @@ def test_kappa_is_not_defined_where_all_levels_are_one_and_the_same(pairs: int) 
 
     assert np.isnan(figures_from(moments)[0, FIGURES.index("kappa")])
     assert np.isnan(metrics.kappa(probabilities, level))
+
+
+@settings(max_examples=30, deadline=None)
+@given(sizes=st.tuples(st.integers(20, 60), st.just(1), st.integers(2, 8)), seed=st.integers(0, 2**32 - 1))
+def test_slopes_are_those_of_small_differences(sizes: tuple[int, int, int], seed: int) -> None:
+    sums = random_scored(*sizes, seed=seed).moments()[0]
+
+    found = slopes_from(sums)
+
+    known = ~np.isnan(figures_from(sums))
+    expected = reference_bootstrap.slopes(figures_from, sums)
+    np.testing.assert_allclose(found[known], expected[known], rtol=1e-5, atol=1e-6)
+
+
+def test_figures_stay_the_same_when_all_sums_double_and_so_do_slopes_add_nothing() -> None:
+    sums = random_scored(60, 1, 5, seed=6).moments()[0]
+
+    np.testing.assert_allclose(figures_from(2 * sums), figures_from(sums), rtol=1e-12)
+    np.testing.assert_allclose(slopes_from(sums) @ sums, 0, atol=1e-12)
