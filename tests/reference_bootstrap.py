@@ -1,4 +1,4 @@
-"""The oracle of resampling: who is drawn, one at a time, and intervals straight from their definition.
+"""The oracle of what is drawn to judge figures: users and levels, one at a time, and intervals as defined.
 
 It stands on tests/reference.py, whose random numbers it shares. Slopes are differences of figures here.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tests.reference import derive
+from tests.reference import derive, uniform
 
 Figures = Callable[[np.ndarray], np.ndarray]
 
@@ -46,3 +46,17 @@ def interval(
         ratios.append(np.abs(moved) / error(rows[chosen]))
     t = np.sort(ratios, axis=0)[math.ceil(level * (resamples + 1)) - 1]
     return estimate - t * error(rows), estimate + t * error(rows)
+
+
+def drawn_hits(probabilities: np.ndarray, key: int, draws: int, bins: int) -> np.ndarray:
+    """Return how often each level is drawn by bin of its probability, (D, K, B)."""
+    hits = np.zeros((draws, probabilities.shape[1], bins), np.int64)
+    edges = np.linspace(0, 1, bins + 1)
+    for draw in range(draws):
+        stream = derive(key, draw)
+        for pair, of_pair in enumerate(probabilities.astype(np.float64)):
+            number = uniform(stream, pair) * of_pair.sum()
+            level = min(int(np.searchsorted(np.cumsum(of_pair), number, side="right")), len(of_pair) - 1)
+            place = max(int(np.searchsorted(edges, of_pair[level], side="left")) - 1, 0)
+            hits[draw, level, place] += 1
+    return hits
