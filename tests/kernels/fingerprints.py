@@ -16,6 +16,8 @@ import numba
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
+from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
+from rbmcli.kernels.calibration import drawn_hits
 from rbmcli.kernels.folding import fold_in_groups
 from rbmcli.kernels.row_bias import Tallies, row_biases, tally_rows
 from rbmcli.kernels.scoring import (
@@ -120,6 +122,25 @@ def folded_in(problem: Problem) -> Iterator[np.ndarray]:
     yield value
 
 
+def resampled(key: int) -> Iterator[np.ndarray]:
+    """Yield sums over users drawn anew, and squares of what they add to six figures of two models."""
+    generator, resamples = np.random.default_rng(9), 40
+    rows, sums = generator.standard_normal((150, 2, 12)), np.empty((resamples, 24))
+    resampled_sums(rows.reshape(150, 24), np.uint64(key), sums)
+    yield sums
+    slopes, squares = generator.standard_normal((resamples, 2, 6, 12)), np.empty((resamples, 2, 6))
+    resampled_squares(rows, np.uint64(key), slopes, np.array([[0, -1], [0, 1]]), squares)
+    yield squares
+
+
+def drawn(key: int) -> Iterator[np.ndarray]:
+    """Yield how often levels are drawn from their probabilities."""
+    probability = np.random.default_rng(10).dirichlet(np.ones(5), 300).astype(np.float32)
+    hits = np.empty((20, 5, 15), np.int64)
+    drawn_hits(probability, np.uint64(key), hits)
+    yield hits
+
+
 def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
     """Yield parameters and figures of a fit."""
     generator, problem = np.random.default_rng(7), random_problem(SHAPE, seed=7)
@@ -157,6 +178,8 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
         results[f"contrastive_divergence, D in the weights, {way}"] = in_weights
     results["tally_rows and row_biases"] = digest(counted(problem))
     results["fold_in_groups"] = digest(folded_in(problem))
+    results["resampled_sums and resampled_squares"] = digest(resampled(8 + seed))
+    results["drawn_hits"] = digest(drawn(9 + seed))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))
     return results
