@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from rbmcli.config.base import Settings
-from rbmcli.config.inputs import InputSettings, LevelSettings
+from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
 __all__ = [
+    "CatalogueSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",
