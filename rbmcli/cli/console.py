@@ -139,6 +139,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
         print("  ".join(aligned).rstrip())
 
 
+def named(id_: object, title: str | None) -> str:
+    """Return an item for a line of text: its id, and its title if that is known."""
+    return f"item {id_}" if title is None else f"item {id_} ({title})"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
