@@ -155,7 +155,7 @@ def _draw_table(columns: Sequence[str], cells: list[list[str]], to_right: list[b
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(title) if title else None, title_justify="left")
     for column, right in zip(columns, to_right, strict=True):
         table.add_column(Text(column), justify="right" if right else "left")
     for row in cells:

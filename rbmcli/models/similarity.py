@@ -14,7 +14,8 @@ from rbmcli.models.rbm import Rbm
 
 SUPPORT_STRENGTH = 20.0
 """Ratings that hold a cosine back. With about so many, most of the nearest ten were of the same series in
-MovieLens 100K; in the sample, where no item has few ratings, it matters little for books of one author."""
+MovieLens 100K, where many items have few ratings; in the sample, where none has, as many or a few less were
+of the same author."""
 
 
 def item_vectors(model: Rbm) -> np.ndarray:

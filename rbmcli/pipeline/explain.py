@@ -139,29 +139,27 @@ def explain(
     catalogue = None if items is None else read_catalogue(items, catalogue_settings, progress)
     ratings = read_history(model, history, input_settings, progress)
     histories = _history_of(model, ratings, user)
-    level = histories.own_level(
-        np.zeros(1, np.int32), histories.items.lookup(model.item_ids.values.take(pa.array([place])))
-    )
-    own = int(level[0])
+    own = _own_level(model, histories, place)
     _tell_what_matters(model, own, progress)
     predictor = Predictor(model, histories, exact=settings.exact())
-    probability, source = predictor.probabilities(np.zeros(1, np.int32), np.array([place], np.int32), level)
+    probability, source = predictor.probabilities(
+        np.zeros(1, np.int32), np.array([place], np.int32), np.array([own], np.uint8)
+    )
     known, chosen = _places(model, histories, place, settings, progress)
     with progress.step("leaving out ratings", len(chosen)) as step:
         found = changes(predictor, place, own, chosen, step)
     top = np.argsort(-np.abs(found.change), kind="stable")[: settings.top]
-    ids = model.item_ids.values.take(pa.array([place]))
-    table = _as_table(histories, model, chosen[top], found, top)
-    title = None
+    title, table = None, _as_table(histories, model, chosen[top], found, top)
+    asked = model.item_ids.values.take(pa.array([place]))
     if catalogue is not None:
-        told = pa.concat_arrays([ids, table.column("item").combine_chunks()])
+        told = pa.concat_arrays([asked, table.column("item").combine_chunks()])
         title, *titles = titles_of(catalogue, told, progress)
         table = table.append_column("title", pa.array(titles, pa.string()))
     values = model.levels.values
     start = starting_point(model, histories, place, own)
     return ExplainResult(
         user=histories.users.values[0].as_py(),
-        item=ids[0].as_py(),
+        item=asked[0].as_py(),
         title=title,
         prediction=float(np.clip((probability @ values)[0], values[0], values[-1])),
         source=SOURCE_NAMES[source[0]],
@@ -191,6 +189,12 @@ def _history_of(model: Rbm, ratings: HistoryInput, user: str | int) -> Histories
         f"{ratings.source.where}: user '{user}' has no ratings there",
         hint=f"{about} that holds the user's ratings with --history; without any, predictions are base rates",
     )
+
+
+def _own_level(model: Rbm, histories: Histories, item: int) -> int:
+    """Return the level at which the user has rated the item, or `NOT_OWN`."""
+    place = histories.items.lookup(model.item_ids.values.take(pa.array([item])))
+    return int(histories.own_level(np.zeros(1, np.int32), place)[0])
 
 
 def _tell_what_matters(model: Rbm, own: int, progress: Progress) -> None:
