@@ -18,57 +18,72 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rbmcli.config import (
+        CatalogueSettings,
+        ExplainSettings,
         InputSettings,
         LevelSettings,
         PredictSettings,
         PrepareSettings,
         RecommendSettings,
+        SimilarSettings,
         TrainSettings,
         TuneSettings,
     )
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
     from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.explain import explain
     from rbmcli.pipeline.predict import predict
     from rbmcli.pipeline.prepare import prepare
     from rbmcli.pipeline.recommend import recommend
+    from rbmcli.pipeline.similar import similar
     from rbmcli.pipeline.train import train
     from rbmcli.pipeline.tune import tune
 
 __all__ = [
+    "CatalogueSettings",
+    "ExplainSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
     "RbmcliError",
     "RecommendSettings",
+    "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
     "evaluate",
+    "explain",
     "load_model",
     "predict",
     "prepare",
     "recommend",
     "save_model",
+    "similar",
     "train",
     "tune",
 ]
 
 _HOMES = {
+    "CatalogueSettings": "rbmcli.config",
+    "ExplainSettings": "rbmcli.config",
     "InputSettings": "rbmcli.config",
     "LevelSettings": "rbmcli.config",
     "PredictSettings": "rbmcli.config",
     "PrepareSettings": "rbmcli.config",
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
+    "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
     "evaluate": "rbmcli.pipeline.evaluate",
+    "explain": "rbmcli.pipeline.explain",
     "load_model": "rbmcli.models.store",
     "predict": "rbmcli.pipeline.predict",
     "prepare": "rbmcli.pipeline.prepare",
     "recommend": "rbmcli.pipeline.recommend",
     "save_model": "rbmcli.models.store",
+    "similar": "rbmcli.pipeline.similar",
     "train": "rbmcli.pipeline.train",
     "tune": "rbmcli.pipeline.tune",
 }

@@ -104,20 +104,25 @@ def test_mistakes_are_errors_of_one_tree_with_a_message() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert rbmcli.__all__ == [
+        "CatalogueSettings",
+        "ExplainSettings",
         "InputSettings",
         "LevelSettings",
         "PredictSettings",
         "PrepareSettings",
         "RbmcliError",
         "RecommendSettings",
+        "SimilarSettings",
         "TrainSettings",
         "TuneSettings",
         "evaluate",
+        "explain",
         "load_model",
         "predict",
         "prepare",
         "recommend",
         "save_model",
+        "similar",
         "train",
         "tune",
     ]

@@ -147,6 +147,11 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], title:
         print_line("  ".join(aligned).rstrip())
 
 
+def named(id_: object, title: str | None) -> str:
+    """Return an item for a line of text: its id, and its title if that is known."""
+    return f"item {id_}" if title is None else f"item {id_} ({title})"
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
@@ -158,7 +163,7 @@ def _draw_table(columns: Sequence[str], cells: list[list[str]], to_right: list[b
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title or None, title_justify="left")
+    table = Table(title=Text(title) if title else None, title_justify="left")
     for column, right in zip(columns, to_right, strict=True):
         table.add_column(Text(column), justify="right" if right else "left")
     for row in cells:

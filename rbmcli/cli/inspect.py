@@ -10,7 +10,7 @@ import typer
 from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
 from rbmcli.cli.effective_settings import effective_settings
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import Running
+from rbmcli.cli.options import FILES, Running
 from rbmcli.cli.streams import Use
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.errors import UsageError
@@ -25,6 +25,17 @@ def command(
         Use.READ,
         typer.Argument(metavar="[FILE]", help="Any Parquet file; - is standard input.", show_default=False),
     ] = None,
+    card: Annotated[
+        str | None,
+        Use.WRITTEN_TEXT,
+        typer.Option(
+            "--card",
+            metavar="CARD",
+            help="Write the card of a model, in Markdown; - is standard output, and then no table is "
+            "printed.",
+            rich_help_panel=FILES,
+        ),
+    ] = None,
     show_config: Annotated[bool, typer.Option("--show-config", hidden=True)] = False,
     running: Running,
 ) -> None:
@@ -34,6 +45,11 @@ def command(
     Parquet file of another tool it tells whether it could serve as ratings.
 
         rbmcli inspect model.parquet
+
+    With --card, of a model, a model card too: what it is, its data and figures, what it is for and not
+    for, its limits, how to use it.
+
+        rbmcli inspect model.parquet --card card.md
 
     With --config, which needs no file of options here, each option of each command with its value and
     where that comes from: environment, file, or default.
@@ -48,10 +64,12 @@ def command(
         return
     from rbmcli.pipeline.inspect import inspect
 
-    description = inspect(file)
+    description = inspect(file, card, progress=progress)
     if running.json:
-        outcome = CommandResult("inspect", settings={}, figures=description.as_dict())
-        print_result(outcome, progress)
+        files = () if card is None else (card,)
+        print_result(CommandResult("inspect", {}, description.as_dict(), files), progress)
+        return
+    if card == "-":
         return
     print_table(["fact", "value"], description.facts())
     print_line()

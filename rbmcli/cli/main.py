@@ -15,7 +15,18 @@ from typing import Annotated
 
 import typer
 
-from rbmcli.cli import evaluate, inspect, predict, prepare, recommend, train, tune, warmup
+from rbmcli.cli import (
+    evaluate,
+    explain,
+    inspect,
+    predict,
+    prepare,
+    recommend,
+    similar,
+    train,
+    tune,
+    warmup,
+)
 from rbmcli.cli.exit_codes import (
     EXIT_CLOSED_PIPE,
     EXIT_DONE,
@@ -34,7 +45,7 @@ from rbmcli.cli.timings import TimedProgress
 from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
 from rbmcli.errors import OutputError, RbmcliError, StoppedError
 
-COMMANDS = (prepare, train, tune, predict, recommend, evaluate, inspect, warmup)
+COMMANDS = (prepare, train, tune, predict, recommend, evaluate, similar, explain, inspect, warmup)
 """The modules of the commands, in the order of the help."""
 
 _EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from rbmcli.config.base import Settings
-from rbmcli.config.inputs import InputSettings, LevelSettings
+from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
+from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
 __all__ = [
+    "CatalogueSettings",
+    "ExplainSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",
@@ -17,6 +20,7 @@ __all__ = [
     "RecommendSettings",
     "ResolvedSettings",
     "Settings",
+    "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
 ]

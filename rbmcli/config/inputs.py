@@ -52,6 +52,20 @@ class InputSettings(Settings):
 
 
 @dataclass(frozen=True)
+class CatalogueSettings(Settings):
+    """How a catalogue of items is read, which gives them titles.
+
+    Attributes
+    ----------
+    id_column, title_column : str or None
+        Column names, or positions counted from 1; None guesses from the usual names.
+    """
+
+    id_column: str | None = None
+    title_column: str | None = None
+
+
+@dataclass(frozen=True)
 class LevelSettings(Settings):
     """How ratings are put on levels.
 

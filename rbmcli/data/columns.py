@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rbmcli.config import InputSettings
+from rbmcli.config import CatalogueSettings, InputSettings
 from rbmcli.errors import DataError
 
 ROLES = ("user", "item", "rating", "timestamp")
 """Names that the columns have inside the program and in every file it writes, in their order."""
 
-# Compared after `_squeeze`: 'User-ID', 'user_id' and 'userId' are all 'userid'.
+# Compared after `_squeeze`: 'User-ID', 'user_id' and 'userId' are all 'userid'. Ratings have the four roles,
+# a catalogue of items an item, or else an id, and a title.
 _USUAL_NAMES = {
     "user": "user userid uid reviewer reviewerid customer customerid reader readerid member memberid rater "
     "raterid",
@@ -24,6 +25,8 @@ _USUAL_NAMES = {
     "business businessid restaurant restaurantid",
     "rating": "rating ratings score stars starrating overall value bookrating userrating itemrating grade",
     "timestamp": "timestamp ts time date datetime unixtime unixreviewtime ratedat createdat",
+    "title": "title name itemtitle itemname movietitle moviename booktitle bookname producttitle productname",
+    "id": "id",
 }
 _ROLES_OF_NAMES = {name: role for role, names in _USUAL_NAMES.items() for name in names.split()}
 
@@ -33,7 +36,7 @@ def _squeeze(name: str) -> str:
 
 
 def count_known(names: Sequence[str]) -> int:
-    """Return how many of the four roles the names are usual names of."""
+    """Return how many of the roles of ratings and of a catalogue the names are usual names of."""
     return len({_ROLES_OF_NAMES.get(_squeeze(name)) for name in names} - {None})
 
 
@@ -91,7 +94,7 @@ def find_roles(
         has_it = role == "timestamp" and timestamps and option in names
         if option and (needs_rating or role in needed or has_it):
             # A pairs file needs none of the columns that the same options name in a history.
-            roles[role] = _chosen(option, role, names, where)
+            roles[role] = _chosen(option, f"--{role}-column", names, where)
     if len(set(roles.values())) < len(roles):
         raise DataError(
             f"{where}: one column is chosen for two of {', '.join(roles)}", hint=_columns_found(names)
@@ -108,6 +111,50 @@ def find_roles(
         elif role in needed or (candidates and role == "timestamp"):
             raise _undecided(role, [names[index] for index in candidates], names, where, headerless)
     return {role: roles[role] for role in ROLES if role in roles}
+
+
+def find_catalogue_columns(
+    names: Sequence[str], settings: CatalogueSettings, where: str, *, headerless: bool = False
+) -> tuple[int, int]:
+    """Return the positions, from 0, of the ids and the titles of a catalogue of items.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of all columns.
+    settings : CatalogueSettings
+        Options that name columns, or count them from 1.
+    where : str
+        Name of the input, for messages.
+    headerless : bool
+        Whether the names are made up: then the first column is that of the ids, the second that of the
+        titles.
+
+    Raises
+    ------
+    DataError
+        If a column is missing or could be one of several; the message lists the columns and names the
+        option.
+    """
+    places: dict[str, int] = {}
+    for role, option in (("item", settings.id_column), ("title", settings.title_column)):
+        spelling = "--items-id" if role == "item" else "--items-title"
+        if option:
+            places[role] = _chosen(option, spelling, names, where)
+            continue
+        candidates = _candidates(role, names, set(places.values()))
+        if not candidates and role == "item":
+            candidates = _candidates("id", names, set())
+        if headerless:
+            candidates = [len(places)] if len(names) > len(places) else []
+        if len(candidates) != 1:
+            what = "may be any of several columns" if candidates else "is in no column with a usual name"
+            raise DataError(
+                f"{where}: the {role} {what}",
+                hint=f"give the name or position of the {role} with {spelling}; {_columns_found(names)}",
+            )
+        places[role] = candidates[0]
+    return places["item"], places["title"]
 
 
 def rename_roles(names: Sequence[str], roles: dict[str, int]) -> list[str]:
@@ -140,12 +187,12 @@ def check_distinct(names: Sequence[str], where: str) -> None:
         )
 
 
-def _chosen(option: str, role: str, names: Sequence[str], where: str) -> int:
+def _chosen(option: str, spelling: str, names: Sequence[str], where: str) -> int:
     if option.isdigit():
         if 1 <= int(option) <= len(names):
             return int(option) - 1
         raise DataError(
-            f"{where}: --{role}-column {option}: expected a position from 1 to {len(names)}",
+            f"{where}: {spelling} {option}: expected a position from 1 to {len(names)}",
             hint=_columns_found(names),
         )
     if option in names:
@@ -153,7 +200,7 @@ def _chosen(option: str, role: str, names: Sequence[str], where: str) -> int:
     same = [index for index, name in enumerate(names) if name.casefold() == option.casefold()]
     if len(same) == 1:
         return same[0]
-    raise DataError(f"{where}: there is no column '{option}' (--{role}-column)", hint=_columns_found(names))
+    raise DataError(f"{where}: there is no column '{option}' ({spelling})", hint=_columns_found(names))
 
 
 def _candidates(role: str, names: Sequence[str], taken: set[int]) -> list[int]:

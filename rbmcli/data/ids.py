@@ -102,6 +102,22 @@ def align_ids(column: pa.ChunkedArray, target: pa.DataType, name: str, where: st
     )
 
 
+def as_id(value: str | int, target: pa.DataType) -> pa.Scalar | None:
+    """Return one id in the type of the ids that it is looked for among; None if it can be none of them.
+
+    Parameters
+    ----------
+    value : str or int
+        As a user gives it.
+    target : pyarrow.DataType
+        int64 or string.
+    """
+    text = str(value)
+    if pa.types.is_int64(target) and not round_trips(pa.array([text])):
+        return None
+    return pa.scalar(text).cast(target)
+
+
 @dataclass(frozen=True)
 class IdIndex:
     """The distinct ids of one side, in order; the position of an id is its dense index.

@@ -6,11 +6,9 @@ types of ids and duplicates; every command starts with one of them.
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -21,27 +19,17 @@ from rbmcli.data.concatenation import concatenate
 from rbmcli.data.duplicates import resolve_duplicates
 from rbmcli.data.ids import normalise_ids
 from rbmcli.data.levels import Levels
-from rbmcli.data.readers.jsonl import read_jsonl
-from rbmcli.data.readers.parquet import raw_from_table, read_arrow_input, read_parquet_input
+from rbmcli.data.readers.opening import Source, open_raw
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.rows import check_rows
-from rbmcli.data.readers.sources import open_input
-from rbmcli.data.readers.text import read_text
 from rbmcli.data.readers.values import infer_text, parse_timestamps
 from rbmcli.data.rejections import Rejections
 from rbmcli.data.schemas import RATINGS, check_contract
-from rbmcli.data.storage import decode_metadata
 from rbmcli.data.tables import PairsTable, RatingsTable, UsersTable
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.progress import SILENT, Progress
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Source: TypeAlias = "str | os.PathLike[str] | pa.Table | pd.DataFrame"
-"""A path, '-' for standard input, or a table in memory: Arrow, pandas, or what else gives Arrow data."""
-
-_IN_MEMORY = "the table"
+__all__ = ["Source", "check_same_run", "read_pairs", "read_ratings", "read_users"]
 
 
 @dataclass(frozen=True)
@@ -195,35 +183,16 @@ def _read_part(
     needs_item: bool = True,
     timestamps: bool = False,
 ) -> _Part:
-    needs = {"needs_rating": needs_rating, "needs_item": needs_item, "timestamps": timestamps}
-    if not isinstance(source, str | os.PathLike):
-        return _part_of(_raw_of_memory(source), settings, rejections, progress, **needs)
-    with (
-        open_input(source, settings.input_format) as found,
-        progress.step(f"reading {found.where}", found.size) as step,
-    ):
-        file = dataclasses.replace(found, advance=step.advance)
-        if file.input_format == "parquet":
-            raw = read_parquet_input(file)
-        elif file.input_format == "arrow":
-            raw = read_arrow_input(file)
-        elif file.input_format == "jsonl":
-            raw = read_jsonl(file)
-        else:
-            raw = read_text(file, settings, min_columns=1 + needs_item + needs_rating)
-        return _part_of(raw, settings, rejections, progress, **needs)
-
-
-def _raw_of_memory(source: Any) -> RawTable:
-    try:
-        # What is no Arrow table becomes one: pandas and other frames, dictionaries of columns.
-        table = source if isinstance(source, pa.Table) else pa.table(source)
-    except (TypeError, ValueError, pa.ArrowException) as error:
-        raise DataError(
-            f"the {type(source).__name__} given is no table: {error}",
-            hint="give a path, an Arrow table or a pandas frame",
-        ) from None
-    return raw_from_table(table, _IN_MEMORY, decode_metadata(table.schema, _IN_MEMORY))
+    with open_raw(source, settings, progress, min_columns=1 + needs_item + needs_rating) as raw:
+        return _part_of(
+            raw,
+            settings,
+            rejections,
+            progress,
+            needs_rating=needs_rating,
+            needs_item=needs_item,
+            timestamps=timestamps,
+        )
 
 
 def _part_of(

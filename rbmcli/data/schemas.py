@@ -60,6 +60,11 @@ PREDICTIONS = Contract("predictions", 1, {"prediction": ("float",), "source": ("
 RECOMMENDATIONS = Contract(
     "recommendations", 1, {"user": _ID, "rank": ("int32",), "item": _ID, "score": ("float",)}
 )
+NEIGHBOURS = Contract(
+    "neighbours",
+    1,
+    {"item": _ID, "rank": ("int32",), "neighbour": _ID, "similarity": ("float",), "n_ratings": ("int64",)},
+)
 METRICS = Contract(
     "metrics",
     1,
@@ -85,7 +90,7 @@ CHECKPOINT = Contract(
 
 CONTRACTS = {
     contract.format: contract
-    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, METRICS)
+    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, NEIGHBOURS, METRICS)
 }
 
 

@@ -157,6 +157,22 @@ def read_parquet(
     return table, metadata
 
 
+def read_columns(
+    path: Path, columns: list[str], contract: Contract, *, name: str | None = None
+) -> tuple[pa.Table, dict[str, Any]]:
+    """Read some columns of a file under a contract, and its rbmcli metadata; pages are verified.
+
+    Parameters and what is raised are as for `read_parquet`.
+    """
+    where = name or str(path)
+    with _readable_parquet(path, where) as file:
+        metadata = decode_metadata(file.schema_arrow, where)
+        check_contract(file.schema_arrow, metadata, contract, where)
+        table = file.read(columns).replace_schema_metadata(None)
+    metadata.pop(_CONTENT, None)
+    return table, metadata
+
+
 def _read_groups(file: pq.ParquetFile, advance: Callable[[int], None]) -> pa.Table:
     """Read a file row group by row group, which takes no longer than at once, and tell how far that is."""
     if file.num_row_groups < 2:

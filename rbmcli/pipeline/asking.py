@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings
 from rbmcli.config.base import Settings
+from rbmcli.data.catalogue import Catalogue
 from rbmcli.data.fingerprints import ratings_fingerprint
-from rbmcli.data.ids import IdIndex, align_ids
+from rbmcli.data.ids import IdIndex, align_ids, as_id
 from rbmcli.data.intake import Source, read_pairs, read_ratings
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.tables import RatingsTable
@@ -62,6 +63,41 @@ class HistoryInput:
 def open_model(model: Model) -> Rbm:
     """Return a model, read from its file if a path is given."""
     return model if isinstance(model, Rbm) else load_model(model)
+
+
+def find_item(model: Rbm, item: str | int) -> int:
+    """Return the model's index of an item.
+
+    Raises
+    ------
+    MismatchError
+        If it does not know it.
+    """
+    ids = model.item_ids
+    id_ = as_id(item, ids.type)
+    place = -1 if id_ is None else int(ids.lookup(pa.array([id_]))[0])
+    if place < 0:
+        raise MismatchError(
+            f"item '{item}' is none of the {len(ids):,} items that the model knows",
+            hint=f"give an id as it stands in the training ratings, such as {_examples(ids)}",
+        )
+    return place
+
+
+def titles_of(catalogue: Catalogue, ids: pa.Array, progress: Progress) -> list[str | None]:
+    """Return the titles of items, None where there is none; a warning tells where none has one."""
+    titles = catalogue.titles_of(ids)
+    if len(ids) and not any(titles):
+        progress.warn(
+            f"{catalogue.where}: it has none of the items that are told of, whose ids are like "
+            f"{_examples(IdIndex.of(ids))}"
+        )
+    return titles
+
+
+def _examples(ids: IdIndex) -> str:
+    """Return a few ids, for a hint."""
+    return ", ".join(f"'{value}'" for value in ids.values[:3].to_pylist())
 
 
 def with_model_ids(table: pa.Table, model: Rbm, where: str) -> pa.Table:

@@ -15,10 +15,13 @@ import pyarrow as pa
 from rbmcli.config import InputSettings
 from rbmcli.data.columns import find_roles
 from rbmcli.data.levels import Levels
+from rbmcli.data.outputs import Target, check_target, open_output, told_target
 from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import CHECKPOINT, CONTRACTS, check_contract
 from rbmcli.data.storage import read_footer
 from rbmcli.errors import DataError, MismatchError
+from rbmcli.pipeline.card import model_card
+from rbmcli.progress import SILENT, Progress
 
 SHOWN_VALUES = 20
 
@@ -98,20 +101,36 @@ class FileDescription:
         return "a Parquet file of another tool, which cannot serve as ratings"
 
 
-def inspect(path: str | os.PathLike[str]) -> FileDescription:
-    """Describe a Parquet file.
+def inspect(
+    path: str | os.PathLike[str], card: Target | None = None, *, progress: Progress = SILENT
+) -> FileDescription:
+    """Describe a Parquet file, and write the card of a model if that is wanted.
 
     Parameters
     ----------
     path : path
-        Any Parquet file.
+        Any Parquet file; with a card, a model.
+    card : path, '-' or address, optional
+        Where to write the model card, in Markdown; '-' is standard output.
+    progress : Progress
+        Told that the card is written.
 
     Raises
     ------
+    UsageError
+        If the card may not be written there.
     DataError
-        If it is missing, no Parquet file, or its metadata is damaged.
+        If the file is missing, no Parquet file, or its metadata is damaged.
+    MismatchError
+        If a card is wanted of what is no model.
     """
+    check_target(card, [path])
     with local_copy(path) as (copy, where):
+        if card is not None:
+            text = model_card(copy, where).text
+            with open_output(card) as file:
+                file.write(text.encode())
+            progress.info(f"{told_target(card)}: the model card")
         schema, metadata, footer = read_footer(copy, name=where)
         size = copy.stat().st_size
     found_format = metadata.pop("format", None)

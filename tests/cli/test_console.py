@@ -29,11 +29,12 @@ def test_on_a_terminal_a_table_is_drawn(
 ) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
 
-    print_table(["who", "rmse"], [["[model]", 0.5]])
+    print_table(["who", "rmse"], [["[model]", 0.5]], title="of [all]")
 
     told = capsys.readouterr().out
     assert "│" in told
     assert "[model]" in told
+    assert "of [all]" in told
 
 
 def test_a_result_is_one_json_object_with_all_that_was_promised(

@@ -41,6 +41,8 @@ RUNS = {
     ),
     "recommend": ("recommend", "m.parquet", *HISTORY, "-o", "r.parquet"),
     "evaluate": ("evaluate", "p.parquet", *HISTORY),
+    "similar": ("similar", "m.parquet", "101", "--top", "2", "--items", "items.csv"),
+    "explain": ("explain", "m.parquet", *HISTORY, "--user", "u01", "--item", "101", "--top", "2"),
     "inspect": ("inspect", "p.parquet"),
     "tune": ("tune", TRAIN, "--trials", "2", *QUICK, "-o", "best.toml"),
     "warmup": ("warmup",),
@@ -77,6 +79,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The JSON of each command, the one after the other in one folder."""
     folder = tmp_path_factory.mktemp("golden")
     pyarrow.csv.write_csv(ratings(), folder / "r.csv")
+    (folder / "items.csv").write_text("item,title\n101,One\n")
     told = {}
     for name, arguments in RUNS.items():
         done = run_in(folder, *arguments, "--json", "-q")

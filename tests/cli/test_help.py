@@ -15,7 +15,18 @@ import pytest
 from tests.small_ratings import ratings
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
-COMMANDS = ("prepare", "train", "tune", "predict", "recommend", "evaluate", "inspect", "warmup")
+COMMANDS = (
+    "prepare",
+    "train",
+    "tune",
+    "predict",
+    "recommend",
+    "evaluate",
+    "inspect",
+    "warmup",
+    "similar",
+    "explain",
+)
 HEAVY = ("numba", "pandas", "pyarrow", "numpy")
 
 
@@ -64,6 +75,8 @@ def test_no_command_imports_pandas_and_inspect_evaluate_and_prepare_no_numba(
         "train train.parquet --epochs 1 --hidden 3 -o model.parquet": ["pandas"],
         "predict model.parquet --history train.parquet --pairs new.parquet -o asked.parquet": ["pandas"],
         "recommend model.parquet --history train.parquet -o best.parquet": ["pandas"],
+        "similar model.parquet 101": ["pandas"],
+        "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
         "evaluate asked.parquet --history train.parquet": ["pandas", "numba"],
         "inspect model.parquet": ["pandas", "numba"],
     }

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import rbmcli
+from tests.small_ratings import trained
+
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
 PREDICTIONS = """user,item,prediction,source,rating
 1,a,1.5,model,1
@@ -165,3 +168,21 @@ def test_inspect_config_needs_no_file(run_command: RunCommand) -> None:
 
     assert ended.returncode == 0
     assert ended.stdout.splitlines()[0].split() == ["command", "option", "value", "from"]
+
+
+def test_inspect_writes_the_card_of_a_model_from_a_file_and_a_pipe(
+    run_command: RunCommand, tmp_path: Path
+) -> None:
+    rbmcli.save_model(trained("user"), tmp_path / "m.parquet")
+
+    printed = run_command("inspect", "m.parquet", "--card", "-", "-q")
+    written = run_command("inspect", "m.parquet", "--card", "card.md", "--json", "-q")
+
+    assert printed.stdout.startswith("# Model card")
+    assert (tmp_path / "card.md").read_text() == printed.stdout
+    assert [file["path"] for file in json.loads(written.stdout)["files"]] == ["card.md"]
+
+
+def test_inspect_refuses_a_card_of_what_is_no_model(run_command: RunCommand) -> None:
+    assert run_command("inspect", "predictions.csv", "--card", "card.md").returncode == 3
+    assert run_command("inspect", "--card", "card.md").returncode == 2

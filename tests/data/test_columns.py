@@ -116,7 +116,8 @@ def test_a_further_column_with_the_name_of_a_role_gets_a_free_name() -> None:
 
 
 def test_known_names_are_counted_by_role() -> None:
-    assert count_known(["userId", "movieId", "title", "asin"]) == 2
+    assert count_known(["userId", "movieId", "asin", "year"]) == 2
+    assert count_known(["movieId", "title", "genres"]) == 2
 
 
 def test_a_repeated_name_is_refused() -> None:

@@ -1,0 +1,161 @@
+"""The model card: what it says is what the model is, it renders, and equal models have equal cards."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from markdown_it import MarkdownIt
+
+import rbmcli
+from rbmcli.errors import MismatchError, UsageError
+from rbmcli.models.rbm import Rbm
+from rbmcli.pipeline.card import model_card
+from rbmcli.pipeline.inspect import inspect
+from rbmcli.pipeline.rating_spread import Spread
+from tests.small_ratings import FORMS, dated, quick, ratings, trained
+
+BOTH = pytest.mark.parametrize("by", ["user", "item"])
+
+
+def card_of(model: Rbm, folder: Path) -> str:
+    rbmcli.save_model(model, folder / "m.parquet")
+    return model_card(folder / "m.parquet", "m.parquet").text
+
+
+def validated(**changes: object) -> Rbm:
+    return rbmcli.train(ratings(), settings=quick(validation="holdout", **changes)).model
+
+
+@BOTH
+def test_the_card_tells_what_the_model_is_and_what_it_was_made_of(by: str, tmp_path: Path) -> None:
+    model = trained(by)
+
+    text = card_of(model, tmp_path)
+
+    metadata = inspect(tmp_path / "m.parquet").metadata
+    assert f"| kind | `rbm`, rows of {by}s |" in text
+    assert "| scale | 5 levels: 1, 2, 3, 4, 5 |" in text
+    assert f"| fingerprint of the model | `{metadata['fingerprint']}` |" in text
+    assert f"| fingerprint of the ratings | `{metadata['data_fingerprint']}` |" in text
+    assert f"| ratings given to training | {ratings().num_rows} |" in text
+    assert "| users | 30 |" in text
+    assert "| items | 12 |" in text
+    for level, share in enumerate(model.global_prior, 1):
+        assert f"| {level} | {share:.1%} |" in text
+    for name in metadata["settings"]:
+        assert f"| `{name}` |" in text
+
+
+@pytest.mark.parametrize("options", FORMS.values(), ids=FORMS)
+def test_the_trained_numbers_are_those_that_the_file_holds(options: dict, tmp_path: Path) -> None:
+    model = trained("user", **options)
+    parameters, form = model.parameters, model.form
+    used = [
+        parameters.weights[:, :, : form.factors or form.hidden],
+        parameters.conditional[:, : form.hidden * form.conditional],
+        parameters.visible_bias,
+        parameters.hidden_bias[: form.hidden],
+        parameters.factors[: form.factors, : form.hidden],
+    ]
+
+    assert f"| trained numbers | {sum(array.size for array in used):,} |" in card_of(model, tmp_path)
+
+
+def test_the_best_epoch_stands_out_among_the_first_the_last_and_some_between(tmp_path: Path) -> None:
+    model = validated(epochs=60, patience=1000)
+
+    text = card_of(model, tmp_path)
+
+    best = model.record["best_epoch"]
+    rows = re.findall(r"^\| (\*\*)?(\d+)(?:\*\*)? \| .* \| .* \| .* \|$", text, re.MULTILINE)
+    numbers = [int(number) for _, number in rows]
+    assert [int(number) for mark, number in rows if mark] == [best]
+    assert (numbers[0], numbers[-1]) == (1, 60)
+    assert len(numbers) <= 12
+    rmse = model.record["epochs"][best - 1]["valid_rmse"]
+    assert f"The best epoch is {best}: RMSE {rmse:.4f} in units of the rating" in text
+    assert "10.0% of the ratings, which were held out" in text
+
+
+def test_a_model_without_validation_is_said_to_be_of_unknown_worth(tmp_path: Path) -> None:
+    text = card_of(trained("user"), tmp_path)
+
+    assert "nothing is known of how well it predicts" in text
+    assert "**No validation.**" in text
+    assert "The best epoch is" not in text
+
+
+def test_a_refit_a_day_bias_and_normal_units_are_told(tmp_path: Path) -> None:
+    plain = card_of(validated(), tmp_path)
+    refit = card_of(validated(refit=True), tmp_path)
+    by_day = card_of(trained("user", dated(ratings()), day_bias=True), tmp_path)
+
+    assert "trained again on all ratings" in refit
+    assert "trained again on all ratings" not in plain
+    assert "How a user rates on a day counts" in by_day
+    assert "6 normal hidden units" in card_of(trained("user", hidden_units="gaussian"), tmp_path)
+
+
+@BOTH
+def test_how_new_users_are_served_is_that_of_the_rows(by: str, tmp_path: Path) -> None:
+    told = "in one pass" if by == "user" else "is folded in"
+
+    assert told in card_of(trained(by), tmp_path)
+
+
+def test_versions_are_told_where_the_file_has_them(tmp_path: Path) -> None:
+    model = trained("user")
+    record = {**model.record, "versions": {"numpy": "2.0"}}
+
+    assert "## Versions" not in card_of(model, tmp_path)
+    assert "| numpy | 2.0 |" in card_of(dataclasses.replace(model, record=record), tmp_path)
+
+
+def test_equal_models_have_equal_cards_wherever_they_are(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    rbmcli.save_model(trained("user"), tmp_path / "elsewhere" / "n.parquet")
+
+    inspect(tmp_path / "elsewhere" / "n.parquet", tmp_path / "card.md")
+
+    text = (tmp_path / "card.md").read_text()
+    assert text == card_of(trained("user"), tmp_path)
+    assert "n.parquet" not in text
+
+
+@BOTH
+def test_every_table_and_list_of_the_card_renders(by: str, tmp_path: Path) -> None:
+    text = card_of(validated(by=by), tmp_path)
+
+    html = MarkdownIt("commonmark").enable("table").render(text)
+
+    assert html.count("<table>") == 5
+    assert html.count("<ul>") == 2
+    assert "|" not in re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
+    assert "**" not in html
+    assert html.count("<h2>") == 8
+
+
+def test_the_spread_of_ratings_is_counted() -> None:
+    found = Spread.of(np.array([1, 9, 4, 5, 1, 5, 5, 5, 5, 5, 5]))
+
+    assert found == Spread(11, 1, 5, 9, (9 + 5) / 50, 3)
+
+
+def test_what_is_no_model_has_no_card_and_nothing_is_written(tmp_path: Path) -> None:
+    rbmcli.prepare(ratings(), tmp_path / "r.parquet", rbmcli.PrepareSettings(split="none"))
+
+    with pytest.raises(MismatchError, match="expected a file of format 'model', found 'ratings'"):
+        inspect(tmp_path / "r.parquet", tmp_path / "card.md")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["r.parquet"]
+
+
+def test_the_card_does_not_replace_the_model(tmp_path: Path) -> None:
+    rbmcli.save_model(trained("user"), tmp_path / "m.parquet")
+
+    with pytest.raises(UsageError, match="is an input"):
+        inspect(tmp_path / "m.parquet", tmp_path / "m.parquet")
