@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, FailIf, OutputFormat, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, FailIf, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
 from rbmcli.errors import GateError
 
@@ -35,6 +36,16 @@ History = Annotated[
         metavar="RATINGS",
         help="Ratings to fit the baselines on: those that the model was trained on.",
         rich_help_panel=FILES,
+    ),
+]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resamples",
+        min=0,
+        max=1_000_000,
+        help="How often users are drawn anew for the 95% intervals of the figures; 0 gives none.",
+        rich_help_panel=MODEL,
     ),
 ]
 MetricsOutput = Annotated[
@@ -65,6 +76,7 @@ def command(
     history: History = None,
     output: MetricsOutput = None,
     output_format: OutputFormat = "auto",
+    resamples: Resamples = 1000,
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
     dry_run: DryRun = False,
@@ -72,9 +84,11 @@ def command(
 ) -> None:
     """Tell how good predictions are.
 
-    RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood and the accuracy
-    of the most probable level too; by source of the prediction; and, given a history, the same of the
-    global mean, the item mean and the regularised user+item bias.
+    RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood, the ranked
+    probability score, and accuracy and quadratic-weighted kappa of the most probable level too; by source
+    of the prediction; and, given a history, the same of the global mean, the item mean and the
+    regularised user+item bias. Beside the RMSE stands its 95% interval: where that of other users of the
+    same kind would lie.
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
     """
@@ -95,12 +109,14 @@ def command(
         return
     try:
         written = None if as_json else output
-        result = evaluate(predictions, output=written, output_format=output_format, fail_if=fail_if, **given)
+        given |= {"seed": running.seed, "resamples": resamples, "fail_if": fail_if}
+        result = evaluate(predictions, output=written, output_format=output_format, **given)
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("EvaluateResult", error.result), error
     files = () if output is None or failure else (output,)
-    outcome = CommandResult("evaluate", settings.as_dict(), result.as_dict(), files)
+    drawn = settings.as_dict() | {"resamples": resamples}
+    outcome = CommandResult("evaluate", drawn, result.as_dict(), files, running.seed)
     if files and as_json:
         outcome.write(files[0])
     if running.json:
@@ -120,7 +136,12 @@ def _print_tables(result: EvaluateResult) -> None:
         for name, figures in segments.items()
         if name == ALL or name.startswith(BASELINE)
     }
-    _print_segments(models, ["rmse", "mae", "nll", "accuracy"], "predictor")
+    intervals = result.intervals()
+    ends = {
+        "model" if name == ALL else name.removeprefix(BASELINE): found.get("rmse")
+        for name, found in intervals.items()
+    }
+    _print_segments(models, ["rmse", "mae", "nll", "rps", "accuracy", "kappa"], "predictor", ends)
     sources = {
         name.removeprefix(SOURCE): figures for name, figures in segments.items() if name.startswith(SOURCE)
     }
@@ -129,12 +150,22 @@ def _print_tables(result: EvaluateResult) -> None:
         _print_segments(sources, ["share", "rmse", "mae"], "source")
 
 
-def _print_segments(segments: dict[str, dict[str, float]], metrics: list[str], head: str) -> None:
+def _print_segments(
+    segments: dict[str, dict[str, float]],
+    metrics: list[str],
+    head: str,
+    ends: Mapping[str, list[float] | None] | None = None,
+) -> None:
+    """Print the figures of segments, and where there are any the ends of the interval of the RMSE."""
     present = [metric for metric in metrics if any(metric in figures for figures in segments.values())]
-    print_table(
-        [head, "n", *present],
-        [
-            [name, figures["n"], *(figures.get(metric) for metric in present)]
-            for name, figures in segments.items()
-        ],
-    )
+    columns = [head, "n", *present]
+    rows: list[list[object]] = [
+        [name, figures["n"], *(figures.get(metric) for metric in present)]
+        for name, figures in segments.items()
+    ]
+    if ends:
+        place = columns.index("rmse") + 1
+        columns[place:place] = ["from", "to"]
+        for row in rows:
+            row[place:place] = ends.get(str(row[0])) or ("", "")
+    print_table(columns, rows)

@@ -24,8 +24,9 @@ from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError
 from rbmcli.models.baselines import History, fit_baselines
-from rbmcli.models.metrics import accuracy, mae, nll, rmse
+from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.gates import check_gates, parse_gates
+from rbmcli.pipeline.measuring import OF_ERRORS, Measurer, Metric
 from rbmcli.pipeline.pair_join import PairJoin
 from rbmcli.pipeline.scored import ScoredPairs, join_with_truth, true_levels
 from rbmcli.progress import SILENT, Progress
@@ -33,7 +34,7 @@ from rbmcli.progress import SILENT, Progress
 ALL = "all"
 SOURCE = "source="
 BASELINE = "baseline="
-GATED_FIGURES = ("rmse", "mae", "nll", "accuracy", "coverage", "n")
+GATED_FIGURES = (*FIGURES, "coverage", "n")
 SOURCE_ORDER = ("model", "folded_in", "visible_prior", "row_prior", "global_prior")
 
 SCHEMA = pa.schema(
@@ -46,29 +47,6 @@ SCHEMA = pa.schema(
         ("n", pa.int64()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One figure.
-
-    Attributes
-    ----------
-    metric : {"rmse", "mae", "nll", "accuracy", "share"}
-        What is measured.
-    segment : str
-        What it is measured on: 'all' for every pair, 'source=...' for the pairs whose prediction came
-        from there, 'baseline=...' for every pair as that baseline predicts it.
-    value : float
-        The figure.
-    n : int
-        Pairs that it was measured on.
-    """
-
-    metric: str
-    segment: str
-    value: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -97,9 +75,8 @@ class EvaluateResult:
 
     @property
     def table(self) -> pa.Table:
-        """The metrics under the contract of metrics files; the bounds are empty."""
-        rows = [{**vars(entry), "low": None, "high": None} for entry in self.metrics]
-        return pa.Table.from_pylist(rows, schema=SCHEMA)
+        """The metrics under the contract of metrics files."""
+        return pa.Table.from_pylist([vars(entry) for entry in self.metrics], schema=SCHEMA)
 
     def segments(self) -> dict[str, dict[str, float]]:
         """Return the figures of each segment by the name of the metric, and its `n`."""
@@ -108,6 +85,14 @@ class EvaluateResult:
             # Accuracy and nll may have fewer pairs than the errors, which come first and tell the n.
             segment = found.setdefault(entry.segment, {"n": entry.n})
             segment[entry.metric] = entry.value
+        return found
+
+    def intervals(self) -> dict[str, dict[str, list[float]]]:
+        """Return the ends of the intervals of each segment, as far as known, by the name of the metric."""
+        found: dict[str, dict[str, list[float]]] = {}
+        for entry in self.metrics:
+            if entry.low is not None and entry.high is not None:
+                found.setdefault(entry.segment, {})[entry.metric] = [entry.low, entry.high]
         return found
 
     def gated(self) -> dict[str, float]:
@@ -125,6 +110,7 @@ class EvaluateResult:
             "unmatched": self.unmatched,
             "excluded": self.excluded,
             "segments": self.segments(),
+            "intervals": self.intervals(),
             "compared": self.metadata,
         }
 
@@ -137,6 +123,8 @@ def evaluate(
     output: Target | None = None,
     output_format: str = "auto",
     fail_if: Sequence[str] = (),
+    seed: int = 0,
+    resamples: int = 1000,
     input_settings: InputSettings = InputSettings(),  # noqa: B008 (frozen)
     progress: Progress = SILENT,
 ) -> EvaluateResult:
@@ -155,8 +143,11 @@ def evaluate(
     output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
         Format of the output; auto goes by the ending of its name.
     fail_if : sequence of str
-        Conditions, such as 'rmse>0.92', under which nothing is written: of `rmse`, `mae`, `nll`, `accuracy`,
-        of `n`, the pairs, and of `coverage`, the share that was predicted by the model and not by base rates.
+        Conditions, such as 'rmse>0.92', under which nothing is written: of `rmse`, `mae`, `nll`, `rps`,
+        `accuracy`, `kappa`, of `n`, the pairs, and of `coverage`, the share that was predicted by the model
+        and not by base rates.
+    seed, resamples : int
+        Of the intervals: how often users are drawn anew; 0 gives none.
     input_settings : InputSettings
         How the inputs are read.
     progress : Progress
@@ -189,16 +180,16 @@ def evaluate(
             f"their pairs are not in {told.where if told else scored.where}"
         )
     if "probabilities" in asked.table.column_names and scored.levels is None:
-        progress.warn(
-            f"{asked.where}: no metadata tells the levels of the probabilities: no nll, no accuracy"
-        )
-    metrics = _model_metrics(scored, input_settings, progress) + _source_metrics(scored)
+        progress.warn(f"{asked.where}: no metadata tells the levels of the probabilities: only rmse and mae")
+    measurer = Measurer(scored, _levels(scored, input_settings, progress), seed, resamples)
+    metrics = measurer.figures(ALL) + _source_metrics(scored, measurer)
     excluded = 0
     if past is not None:
         with progress.step("fitting the baselines"):
-            baseline_metrics, excluded = _baseline_metrics(scored, past, progress)
+            baseline_metrics, excluded = _baseline_metrics(scored, past, measurer, progress)
         metrics += baseline_metrics
-    metadata = _compared(asked, told, past, input_settings)
+    drawing = {"seed": seed, "resamples": resamples}
+    metadata = _compared(asked, told, past, input_settings, drawing)
     result = EvaluateResult(metrics, len(scored), scored.unmatched, excluded, metadata)
     check_gates(gates, result.gated(), result)
     if output is not None:
@@ -207,34 +198,18 @@ def evaluate(
     return result
 
 
-def _errors(prediction: np.ndarray, rating: np.ndarray, segment: str) -> list[Metric]:
-    n = len(rating)
-    return [
-        Metric("rmse", segment, rmse(prediction, rating), n),
-        Metric("mae", segment, mae(prediction, rating), n),
-    ]
-
-
-def _model_metrics(scored: ScoredPairs, settings: InputSettings, progress: Progress) -> list[Metric]:
-    metrics = _errors(scored.prediction, scored.rating, ALL)
+def _levels(scored: ScoredPairs, settings: InputSettings, progress: Progress) -> np.ndarray | None:
+    """Return the level of each rating, `UNKNOWN` for what is on none; None without probabilities."""
     if scored.probabilities is None or scored.levels is None:
-        return metrics
+        return None
     level = true_levels(scored, scored.levels, settings)
-    known = level != UNKNOWN
-    if not known.all():
-        dropped = len(scored) - np.count_nonzero(known)
-        progress.warn(f"{dropped:,} ratings are on no level and left out of nll and accuracy")
-    if not known.any():
-        return metrics
-    probabilities, level = scored.probabilities[known], level[known]
-    return [
-        *metrics,
-        Metric("nll", ALL, nll(probabilities, level), len(level)),
-        Metric("accuracy", ALL, accuracy(probabilities, level), len(level)),
-    ]
+    dropped = int(np.count_nonzero(level == UNKNOWN))
+    if dropped:
+        progress.warn(f"{dropped:,} ratings are on no level and left out of all but rmse and mae")
+    return level
 
 
-def _source_metrics(scored: ScoredPairs) -> list[Metric]:
+def _source_metrics(scored: ScoredPairs, measurer: Measurer) -> list[Metric]:
     if scored.source is None:
         return []
     present = set(scored.source)
@@ -245,12 +220,12 @@ def _source_metrics(scored: ScoredPairs) -> list[Metric]:
             n = int(np.count_nonzero(chosen))
             segment = f"{SOURCE}{source}"
             metrics.append(Metric("share", segment, n / len(scored), n))
-            metrics += _errors(scored.prediction[chosen], scored.rating[chosen], segment)
+            metrics += measurer.figures(segment, chosen=chosen, names=OF_ERRORS)
     return metrics
 
 
 def _baseline_metrics(
-    scored: ScoredPairs, past: RatingsTable, progress: Progress
+    scored: ScoredPairs, past: RatingsTable, measurer: Measurer, progress: Progress
 ) -> tuple[list[Metric], int]:
     """Return the baselines' figures, and how many ratings of the history were asked pairs."""
     join = PairJoin.of(scored.pairs, scored.where, past.table, past.where)
@@ -282,17 +257,22 @@ def _baseline_metrics(
     metrics = []
     for baseline in fitted:
         prediction = baseline.predict(join.asked_user, join.asked_item)
-        metrics += _errors(prediction, scored.rating, f"{BASELINE}{baseline.name}")
+        segment = f"{BASELINE}{baseline.name}"
+        metrics += measurer.figures(segment, prediction=prediction, names=OF_ERRORS)
     return metrics, excluded
 
 
 def _compared(
-    asked: PairsTable, told: RatingsTable | None, past: RatingsTable | None, settings: InputSettings
+    asked: PairsTable,
+    told: RatingsTable | None,
+    past: RatingsTable | None,
+    settings: InputSettings,
+    drawing: dict[str, int],
 ) -> dict[str, Any]:
     """Return the metadata that says what was compared with what."""
     return {
         "command": "evaluate",
-        "settings": {"unknown_level": settings.unknown_level, "duplicates": settings.duplicates},
+        "settings": {"unknown_level": settings.unknown_level, "duplicates": settings.duplicates, **drawing},
         "predictions_fingerprint": column_fingerprint(asked.table, "prediction"),
         "model_fingerprint": asked.metadata.get("model_fingerprint"),
         "levels": asked.metadata.get("levels"),

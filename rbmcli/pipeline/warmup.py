@@ -11,6 +11,7 @@ import pyarrow as pa
 from rbmcli.config import LevelSettings, TrainSettings
 from rbmcli.errors import UsageError
 from rbmcli.kernels.cache import cache_figures, kernel_folder
+from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.predict import predict
 from rbmcli.pipeline.recommend import recommend
 from rbmcli.pipeline.train import train
@@ -58,13 +59,15 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         If what was compiled cannot be kept for the next process.
     """
     folder = kernel_folder()
-    with progress.step("compiling kernels, which takes a minute or two the first time", 3) as step:
+    with progress.step("compiling kernels, which takes a minute or two the first time", 4) as step:
         ratings, others = _ratings("abcdef"), _ratings("uvwxyz")
         pairs = ratings.select(["user", "item"])
         model = train(ratings, also_rated=pairs.slice(1, 2), settings=_SETTINGS, level_settings=_LEVELS).model
         step.advance(1)
         # People whom the model does not know are folded in.
-        predict(model, others, others.drop_columns("rating"))
+        predicted = predict(model, others, others.drop_columns("rating"))
+        step.advance(1)
+        evaluate(predicted.table, truth=others, resamples=2)
         step.advance(1)
         recommend(model, ratings, also_rated=pairs.slice(1, 2))
         step.advance(1)

@@ -65,7 +65,7 @@ def test_help_and_version_import_nothing_heavy(
     assert ended.stdout.splitlines()[-1] == "0 []"
 
 
-def test_no_command_imports_pandas_and_inspect_evaluate_and_prepare_no_numba(
+def test_no_command_imports_pandas_and_inspect_and_prepare_no_numba(
     command_environment: dict[str, str], tmp_path: Path
 ) -> None:
     pq.write_table(ratings(), tmp_path / "train.parquet")
@@ -77,7 +77,8 @@ def test_no_command_imports_pandas_and_inspect_evaluate_and_prepare_no_numba(
         "recommend model.parquet --history train.parquet -o best.parquet": ["pandas"],
         "similar model.parquet 101": ["pandas"],
         "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
-        "evaluate asked.parquet --history train.parquet": ["pandas", "numba"],
+        "evaluate asked.parquet --history train.parquet": ["pandas"],
+        "evaluate asked.parquet --resamples 0": ["pandas", "numba"],
         "inspect model.parquet": ["pandas", "numba"],
     }
 

@@ -285,7 +285,7 @@ def test_the_metrics_file_follows_its_contract_and_says_what_was_compared(tmp_pa
 
     table, metadata = read_parquet(path, METRICS)
     assert table.equals(result.table)
-    assert table["low"].null_count == table["high"].null_count == len(table)
+    assert table["low"].null_count == table["high"].null_count
     assert metadata["predictions_fingerprint"] != metadata["history_fingerprint"]
     assert metadata["truth_fingerprint"] is None
 
@@ -337,9 +337,46 @@ def test_the_order_of_rows_makes_no_difference(seed: int) -> None:
     shuffled = evaluate(asked.take(generator.permutation(40)), history=past.take(generator.permutation(60)))
 
     assert shuffled.metadata == result.metadata
-    assert [replace(entry, value=0.0) for entry in shuffled.metrics] == [
-        replace(entry, value=0.0) for entry in result.metrics
+    nothing = {"value": 0.0, "low": None, "high": None}
+    assert [replace(entry, **nothing) for entry in shuffled.metrics] == [
+        replace(entry, **nothing) for entry in result.metrics
     ]
-    assert [entry.value for entry in shuffled.metrics] == pytest.approx(
-        [entry.value for entry in result.metrics]
+    for name in ("value", "low", "high"):
+        found, expected = ([getattr(entry, name) for entry in each.metrics] for each in (shuffled, result))
+        assert [end is None for end in found] == [end is None for end in expected]
+        assert [end for end in found if end is not None] == pytest.approx(
+            [end for end in expected if end is not None]
+        )
+
+
+def many_predictions(seed: int = 0, users: int = 40) -> pa.Table:
+    generator = np.random.default_rng(seed)
+    user = np.repeat(np.arange(users), 12)
+    rating = generator.integers(1, 6, len(user)).astype(np.float32)
+    noise = generator.normal(0, 1, len(user))
+    return pa.table(
+        {"user": user, "item": np.tile(np.arange(12), users), "prediction": rating + noise, "rating": rating}
     )
+
+
+def test_figures_have_intervals_over_users_that_the_seed_repeats() -> None:
+    once, again, other = (evaluate(many_predictions(), seed=seed).metrics[0] for seed in (1, 1, 2))
+
+    assert once == again
+    assert once.low is not None
+    assert once.high is not None
+    assert once.low < once.value < once.high
+    assert (once.low, once.high) != (other.low, other.high)
+
+
+def test_more_users_make_an_interval_narrower() -> None:
+    few, many = (evaluate(many_predictions(users=users)).intervals()["all"]["rmse"] for users in (20, 2000))
+
+    assert many[1] - many[0] < (few[1] - few[0]) / 4
+
+
+def test_without_resamples_there_are_no_intervals() -> None:
+    result = evaluate(many_predictions(), resamples=0)
+
+    assert result.intervals() == {}
+    assert result.table["low"].null_count == result.table["high"].null_count == len(result.metrics)
