@@ -75,8 +75,20 @@ def open_study(path: Path | None, description: Mapping[str, Any]) -> Iterator[St
 
 
 def _backend(path: Path) -> JournalFileBackend:
-    """Return the file of a journal; an error in writing it names it."""
-    from optuna.storages.journal import JournalFileBackend
+    """Return the file of a journal; an error in writing it names it.
+
+    The lock of rbmcli is held as long as the file is used. That of optuna, a link that outlives a killed run
+    and for which the next one would wait, is not needed.
+    """
+    from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+
+    class NoLock(JournalFileSymlinkLock):
+        def acquire(self) -> bool:
+            """Do nothing."""
+            return True
+
+        def release(self) -> None:
+            """Do nothing."""
 
     class Backend(JournalFileBackend):
         def append_logs(self, logs: list[dict[str, Any]]) -> None:
@@ -85,17 +97,13 @@ def _backend(path: Path) -> JournalFileBackend:
                 super().append_logs(logs)
 
     with output_errors(path):
-        return Backend(str(path))
+        return Backend(str(path), NoLock(str(path)))
 
 
 def _mend(path: Path) -> None:
-    """Cut off a last line that is not whole, and the lock that optuna left; refuse what is no journal."""
+    """Cut off a last line that is not whole; refuse what is no journal."""
     if not path.exists():
         return
-    # optuna's lock is a link to the journal. Since ours is held nobody can be using it.
-    link = path.with_name(f"{path.name}.lock")
-    if link.is_symlink():
-        link.unlink()
     content = path.read_bytes()
     whole = content.rfind(b"\n") + 1
     for number, line in enumerate(content[:whole].splitlines(), 1):

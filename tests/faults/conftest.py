@@ -35,7 +35,7 @@ def is_full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--faults") == "full")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def only_in_full(is_full: bool) -> None:
     """Leave a test out of the short form."""
     if not is_full:

@@ -216,9 +216,6 @@ class NoSpaceAtChange:
             nonlocal seen
             if event not in {"open", "os.mkdir", "os.rename"} or not is_change(event, details, folder):
                 return
-            # A lock that is renamed to be removed needs no space.
-            if event == "os.rename" and str(details[0]).endswith(".lock"):
-                return
             seen += 1
             if seen == self.change:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -235,7 +235,7 @@ def _types(schema: pa.Schema) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny(only_in_full: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of small files of each kind."""
     folder = tmp_path_factory.mktemp("tiny")
     rows = [

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rbmcli.data.schemas import METRICS, RATINGS
-from rbmcli.data.storage import write_table
+from rbmcli.data.schemas import METADATA_KEY, METRICS, RATINGS
+from rbmcli.data.storage import encode_metadata, write_table
 from rbmcli.errors import DataError
 from rbmcli.pipeline.inspect import inspect
 from tests.pipeline.broken_off import Run
@@ -100,11 +100,20 @@ def test_a_foreign_file_that_is_no_ratings_says_why(
 
 def test_a_file_that_breaks_its_contract_says_so(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
+    metadata = {METADATA_KEY: encode_metadata(RATINGS, {})}
+    pq.write_table(ratings().drop_columns("rating").replace_schema_metadata(metadata), path)
+
+    assert "column 'rating' is missing" in inspect(path).problem
+
+
+def test_a_file_whose_columns_another_tool_has_changed_is_bad_data(tmp_path: Path) -> None:
+    path = tmp_path / "ratings.parquet"
     write_table(ratings(), path, RATINGS, {})
     schema = pq.read_schema(path)
     pq.write_table(ratings().drop_columns("rating").replace_schema_metadata(schema.metadata), path)
 
-    assert "column 'rating' is missing" in inspect(path).problem
+    with pytest.raises(DataError, match="its columns are not those that its rbmcli metadata tell of"):
+        inspect(path)
 
 
 def test_a_file_of_another_version_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
