@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -119,34 +119,20 @@ def command(
     from rbmcli.pipeline.predict import coverage, predict
 
     progress = open_progress(running)
+    given: dict[str, Any] = {
+        "output_format": output_format,
+        "also_rated": also_rated,
+        "settings": settings,
+        "input_settings": reading.settings(),
+        "progress": progress,
+    }
     if dry_run:
         from rbmcli.pipeline.plans import plan_predict
 
-        plan = plan_predict(
-            model,
-            history,
-            asking.pairs,
-            output,
-            output_format=output_format,
-            also_rated=also_rated,
-            settings=settings,
-            input_settings=reading.settings(),
-            progress=progress,
-        )
+        plan = plan_predict(model, history, asking.pairs, output, **given)
         tell_plan("predict", plan, running, progress)
         return
-    result = predict(
-        model,
-        history,
-        asking.pairs,
-        output,
-        output_format=output_format,
-        also_rated=also_rated,
-        fail_if=fail_if,
-        settings=settings,
-        input_settings=reading.settings(),
-        progress=progress,
-    )
+    result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
     if running.json:
         figures = {
             "predictions": result.table.num_rows,

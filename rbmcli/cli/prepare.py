@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -122,31 +122,14 @@ def command(
 
     progress = open_progress(running)
     input_settings, level_settings = reading.settings(), scale.settings()
+    given: dict[str, Any] = {"progress": progress, "overwrite": overwrite, "output_format": output_format}
     if dry_run:
         from rbmcli.pipeline.plans import plan_prepare
 
-        plan = plan_prepare(
-            inputs,
-            output,
-            settings,
-            input_settings,
-            level_settings,
-            progress=progress,
-            overwrite=overwrite,
-            output_format=output_format,
-        )
+        plan = plan_prepare(inputs, output, settings, input_settings, level_settings, **given)
         tell_plan("prepare", plan, running, progress)
         return
-    result = prepare(
-        inputs,
-        output,
-        settings,
-        input_settings,
-        level_settings,
-        progress=progress,
-        overwrite=overwrite,
-        output_format=output_format,
-    )
+    result = prepare(inputs, output, settings, input_settings, level_settings, **given)
     if running.json:
         told = {
             "inputs": inputs,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -77,33 +77,20 @@ def command(
     from rbmcli.pipeline.recommend import recommend
 
     progress = open_progress(running)
+    given: dict[str, Any] = {
+        "output_format": output_format,
+        "also_rated": also_rated,
+        "settings": settings,
+        "input_settings": reading.settings(),
+        "progress": progress,
+    }
     if dry_run:
         from rbmcli.pipeline.plans import plan_recommend
 
-        plan = plan_recommend(
-            model,
-            history,
-            users,
-            output,
-            output_format=output_format,
-            also_rated=also_rated,
-            settings=settings,
-            input_settings=reading.settings(),
-            progress=progress,
-        )
+        plan = plan_recommend(model, history, users, output, **given)
         tell_plan("recommend", plan, running, progress)
         return
-    result = recommend(
-        model,
-        history,
-        users,
-        output,
-        output_format=output_format,
-        also_rated=also_rated,
-        settings=settings,
-        input_settings=reading.settings(),
-        progress=progress,
-    )
+    result = recommend(model, history, users, output, **given)
     if running.json:
         figures = {"users": result.n_users, "recommendations": result.table.num_rows}
         print_result(CommandResult("recommend", settings.as_dict(), figures, [output]), progress)

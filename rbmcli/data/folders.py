@@ -92,6 +92,7 @@ class LocalFolder(Folder):
         writes = {**files, marker[0]: marker[1]}
 
         def remove_old() -> None:
+            """Remove the marker and stale files, when the new ones are complete."""
             for name in (marker[0], *stale):
                 (self.path / name).unlink(missing_ok=True)
 

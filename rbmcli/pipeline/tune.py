@@ -145,6 +145,7 @@ def tune(
 
 
 def check_optuna() -> None:
+    """Raise `UsageError`, naming the command that installs it, if optuna is not installed."""
     try:
         importlib.import_module("optuna")
     except ModuleNotFoundError as error:
@@ -169,6 +170,7 @@ def _optuna_quiet() -> Iterator[None]:
 
 
 def settings_of_trials(fixed: Mapping[str, Any], settings: TuneSettings) -> TrainSettings:
+    """Return the settings that trials have in common; what is fixed must not be what the search sets."""
     refused = [name for name in NOT_OF_A_SEARCH if name in fixed]
     if refused:
         raise UsageError(f"{refused[0]} cannot be fixed: the search sets it itself")
