@@ -54,6 +54,12 @@ FailIf = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+MinSupport = Annotated[
+    int,
+    typer.Option(
+        "--min-support", help="Leave out items with fewer ratings in training.", rich_help_panel=MODEL
+    ),
+]
 AlsoRated = Annotated[
     str | None,
     Use.READ,

@@ -9,7 +9,7 @@ import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, Output, OutputFormat, Reading, Running
+from rbmcli.cli.options import FILES, MODEL, AlsoRated, MinSupport, Output, OutputFormat, Reading, Running
 from rbmcli.cli.predict import History, Inference, ModelFile
 from rbmcli.cli.streams import Use
 from rbmcli.config import RecommendSettings
@@ -34,14 +34,7 @@ class Ranking:
         float,
         typer.Option("--deviations", help="How many, with --rank-by lower-bound.", rich_help_panel=MODEL),
     ] = _DEFAULTS.deviations
-    min_support: Annotated[
-        int,
-        typer.Option(
-            "--min-support",
-            help="Leave out items with fewer ratings in training.",
-            rich_help_panel=MODEL,
-        ),
-    ] = _DEFAULTS.min_support
+    min_support: MinSupport = _DEFAULTS.min_support
 
 
 @with_options

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, OutputFormat, Running
+from rbmcli.cli.options import FILES, MODEL, MinSupport, OutputFormat, Running
 from rbmcli.cli.predict import ModelFile
 from rbmcli.cli.streams import Use
 from rbmcli.cli.title_options import Titles
@@ -27,14 +27,7 @@ class Neighbours:
     top: Annotated[int, typer.Option("--top", help="Neighbours, at most.", rich_help_panel=MODEL)] = (
         _DEFAULTS.top
     )
-    min_support: Annotated[
-        int,
-        typer.Option(
-            "--min-support",
-            help="Leave out items with fewer ratings in training.",
-            rich_help_panel=MODEL,
-        ),
-    ] = _DEFAULTS.min_support
+    min_support: MinSupport = _DEFAULTS.min_support
 
 
 @with_options
