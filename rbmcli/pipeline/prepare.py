@@ -15,9 +15,9 @@ from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.outputs import Target, told_target
-from rbmcli.data.schemas import METADATA_KEY, RATINGS
+from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS, split_parts
-from rbmcli.data.storage import encode_metadata
+from rbmcli.data.storage import described
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError
@@ -116,7 +116,7 @@ def prepare(
         with progress.step(f"writing {told_target(output)}"):
             paths = write_parts(output, parts, metadata, sources, output_format)
     _tell_parts(parts, paths, progress)
-    tables = {name: _with_metadata(part, metadata[name]) for name, part in parts.items()}
+    tables = {name: described(part, RATINGS, metadata[name]) for name, part in parts.items()}
     return PrepareResult(
         **{name: tables.get(name) for name in (*PARTS, WHOLE)},
         levels=levels,
@@ -216,10 +216,6 @@ def _metadata(name: str, part: pa.Table, levels: Levels) -> dict[str, Any]:
         "split": name,
         "fingerprint": ratings_fingerprint(part, levels),
     }
-
-
-def _with_metadata(part: pa.Table, metadata: dict[str, Any]) -> pa.Table:
-    return part.replace_schema_metadata({METADATA_KEY: encode_metadata(RATINGS, metadata)})
 
 
 def _tell_read(where: str, counts: dict[str, int], progress: Progress) -> None:
