@@ -151,7 +151,7 @@ def crossval(
     with nullcontext() if folder is None else folder.held():
         with _telling_how_to_go_on(folder, progress):
             made, figures = _run_folds(given, folder, progress)
-        result = _result(given, made, figures, settings, progress)
+            result = _result(given, made, figures, settings, progress)
         kept = "no file was written" if folder is None else "the folds are kept, no other file was written"
         check_gates(gates, result.mean[MODEL], result, kept)
         return result if folder is None else _written(folder, result, given, settings, progress)
@@ -183,8 +183,9 @@ def _run_folds(
 def _told(fold: FoldFigures) -> str:
     """Return the figures of a fold in words."""
     rmse = {predictor: figures["rmse"] for predictor, figures in fold.figures.items()}
-    others = ", ".join(f"{name} {value:.4f}" for name, value in rmse.items() if name != MODEL)
-    return f"RMSE {rmse[MODEL]:.4f} ({others}), model of epoch {fold.training['best_epoch']}"
+    floor = min((name for name in rmse if name != MODEL), key=rmse.__getitem__)
+    epoch = fold.training["best_epoch"]
+    return f"RMSE {rmse[MODEL]:.4f}, {floor} {rmse[floor]:.4f}; the model is of epoch {epoch}"
 
 
 @contextmanager
@@ -196,8 +197,8 @@ def _telling_how_to_go_on(folder: CrossvalFolder | None, progress: Progress) -> 
         raise
     except BaseException:
         if folder is not None and folder.kept:
-            kept = ", ".join(map(str, sorted(folder.kept)))
-            progress.warn(f"stopped: done are the folds {kept}, and the same command goes on from there")
+            done = ", ".join(map(str, sorted(folder.kept)))
+            progress.warn(f"stopped: the folds {done} are done, and the same command goes on with the others")
         raise
 
 
