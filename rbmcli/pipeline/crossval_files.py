@@ -10,7 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, BinaryIO
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from rbmcli.data.folders import Folder, check_folder, folder_of
 from rbmcli.data.locks import locked
-from rbmcli.data.outputs import STANDARD_OUTPUT, Target, local_path, output_errors
+from rbmcli.data.outputs import STANDARD_OUTPUT, Target, local_path, output_errors, remove_partial
 from rbmcli.data.schemas import METRICS, PREDICTIONS
 from rbmcli.data.storage import read_footer, read_parquet, under_contract, write_table, write_to
 from rbmcli.errors import DataError, MismatchError, UsageError
@@ -155,7 +155,7 @@ class CrossvalFolder:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder, and hold its lock while the block runs.
+        """Make the folder, hold its lock while the block runs, and remove what a killed run has left.
 
         Raises
         ------
@@ -165,7 +165,14 @@ class CrossvalFolder:
             If it cannot be made.
         """
         self._folder.make()
-        with nullcontext() if self._path is None else locked(self._path):
+        if self._path is None:
+            yield
+            return
+        with locked(self._path):
+            # A fold that is done is not written again, which would do it.
+            for number in self.kept:
+                with locked(self._path / fold_file(number)):
+                    remove_partial(self._path / fold_file(number))
             yield
 
     def target(self, name: str) -> str:
