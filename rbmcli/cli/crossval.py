@@ -123,39 +123,33 @@ def command(
 
 def _print_tables(result: CrossvalResult) -> None:
     from rbmcli.cli.console import print_line, print_table
+    from rbmcli.cli.evaluation_tables import print_differences, print_predictors
 
-    columns, rows = _by_fold(result)
-    print_table(columns, rows)
-    print_line("spread: standard deviation over folds")
-    told = "; from, to: ends of the 95% interval of the RMSE over users" if "from" in columns else ""
-    print_line(f"all: predictions of all folds together{told}")
+    print_table(*_by_fold(result))
     print_line()
     head = [f"mean of {len(result.folds)} folds", "rmse", "spread", "mae", "spread"]
     print_table(head, _means(result.mean, result.spread))
+    print_line("spread: the standard deviation over folds")
+    print_line()
+    print_line("The predictions of all folds together; from, to: 95% interval over users")
+    print_predictors(result.pooled)
+    print_differences(result.pooled)
 
 
 def _by_fold(result: CrossvalResult) -> tuple[list[str], list[list[object]]]:
     """Return head and rows of the table of the model's figures by fold."""
-    from rbmcli.pipeline.crossval_figures import MODEL
-    from rbmcli.pipeline.evaluate import ALL
+    from rbmcli.pipeline.evaluation_input import MODEL_NAME
 
     lines: list[tuple[str, int | None, dict[str, float]]] = [
-        *((str(fold.fold), fold.n, fold.figures[MODEL]) for fold in result.folds),
-        ("mean", None, result.mean[MODEL]),
-        ("spread", None, result.spread[MODEL]),
-        ("all", result.pooled.n, result.pooled.segments()[ALL]),
+        *((str(fold.fold), fold.n, fold.figures[MODEL_NAME]) for fold in result.folds),
+        ("mean", None, result.mean[MODEL_NAME]),
+        ("spread", None, result.spread[MODEL_NAME]),
     ]
     shown = [name for name in _SHOWN if any(name in figures for _, _, figures in lines)]
-    columns = ["fold", "n", *shown]
     rows: list[list[object]] = [
         [name, n, *(figures.get(figure) for figure in shown)] for name, n, figures in lines
     ]
-    ends = result.pooled.intervals().get(ALL, {}).get("rmse")
-    if ends:
-        columns[3:3] = ["from", "to"]
-        for row in rows:
-            row[3:3] = ends if row is rows[-1] else [None, None]
-    return columns, rows
+    return ["fold", "n", *shown], rows
 
 
 def _means(mean: Figures, spread: Figures) -> list[list[object]]:

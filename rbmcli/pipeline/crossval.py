@@ -16,7 +16,6 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, told_target
 from rbmcli.pipeline.crossval_figures import (
     GATED_FIGURES,
-    MODEL,
     Figures,
     FoldFigures,
     mean_of,
@@ -30,9 +29,10 @@ from rbmcli.pipeline.crossval_files import (
     check_crossval_output,
     fold_file,
 )
-from rbmcli.pipeline.crossval_fold import COMMAND, FoldPredictions, measure_fold, pooled, predict_fold
+from rbmcli.pipeline.crossval_fold import COMMAND, MeasuredFold, measure_all, measure_fold, predict_fold
 from rbmcli.pipeline.crossval_input import CrossvalInput, read_crossval_input
-from rbmcli.pipeline.evaluate import EvaluateResult, evaluate
+from rbmcli.pipeline.evaluation import EvaluateResult
+from rbmcli.pipeline.evaluation_input import MODEL_NAME
 from rbmcli.pipeline.fold_progress import FoldProgress
 from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.progress import SILENT, Progress
@@ -50,7 +50,8 @@ class CrossvalResult:
         Mean and standard deviation over the folds, by `model` or the name of a baseline, then by the name of
         the figure.
     pooled : EvaluateResult
-        Figures of the predictions of all folds together, with intervals over users.
+        Figures of the predictions of all folds together, with intervals over users, and how they differ from
+        those of each baseline.
     predictions : pyarrow.Table
         These predictions, with their metadata in the schema: each rating once, by the model of all folds but
         its own.
@@ -70,15 +71,12 @@ class CrossvalResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the figures as plain values, ready for JSON."""
+        pooled = self.pooled.as_dict()
         return {
             "folds": [fold.as_dict() for fold in self.folds],
             "mean": self.mean,
             "spread": self.spread,
-            "pooled": {
-                "n": self.pooled.n,
-                "segments": self.pooled.segments(),
-                "intervals": self.pooled.intervals(),
-            },
+            "pooled": {name: pooled[name] for name in ("n", "predictors", "differences")},
         }
 
 
@@ -150,42 +148,39 @@ def crossval(
     folder = None if output is None else CrossvalFolder(output, given.description, progress)
     with nullcontext() if folder is None else folder.held():
         with _telling_how_to_go_on(folder, progress):
-            made, figures = _run_folds(given, folder, progress)
-            result = _result(given, made, figures, settings, progress)
+            folds = _run_folds(given, folder, progress)
+            result = _result(given, folds, settings, progress)
         kept = "no file was written" if folder is None else "the folds are kept, no other file was written"
-        check_gates(gates, result.mean[MODEL], result, kept)
+        check_gates(gates, result.mean[MODEL_NAME], result, kept)
         return result if folder is None else _written(folder, result, given, settings, progress)
 
 
-def _run_folds(
-    given: CrossvalInput, folder: CrossvalFolder | None, progress: Progress
-) -> tuple[list[FoldPredictions], list[FoldFigures]]:
-    """Do all folds that are not done, and return the predictions and figures of all."""
-    made, figures = [], []
+def _run_folds(given: CrossvalInput, folder: CrossvalFolder | None, progress: Progress) -> list[MeasuredFold]:
+    """Do all folds that are not done, and measure all."""
+    folds = []
     for number in range(1, given.folds + 1):
         name, inner = f"fold {number} of {given.folds}", FoldProgress(progress, number)
-        fold = None if folder is None else folder.kept.get(number)
-        if fold is None:
+        made = None if folder is None else folder.kept.get(number)
+        if made is None:
             sizes = given.part_outside(number).num_rows, given.part_in(number).num_rows
             with progress.step(f"{name}: {sizes[0]:,} ratings to train on, {sizes[1]:,} to predict"):
-                fold = predict_fold(given, number, inner)
+                made = predict_fold(given, number, inner)
                 if folder is not None:
-                    folder.write_fold(number, fold)
-                    folder.kept[number] = fold
+                    folder.write_fold(number, made)
+                    folder.kept[number] = made
         elif folder is not None:
             progress.info(f"{name}: done before, in {folder.target(fold_file(number))}")
-        made.append(fold)
-        figures.append(measure_fold(given, number, fold, inner))
-        progress.info(f"{name}: {_told(figures[-1])}")
-    return made, figures
+        folds.append(measure_fold(given, number, made, inner))
+        progress.info(f"{name}: {_told(folds[-1].figures)}")
+    return folds
 
 
 def _told(fold: FoldFigures) -> str:
     """Return the figures of a fold in words."""
     rmse = {predictor: figures["rmse"] for predictor, figures in fold.figures.items()}
-    floor = min((name for name in rmse if name != MODEL), key=rmse.__getitem__)
+    floor = min((name for name in rmse if name != MODEL_NAME), key=rmse.__getitem__)
     epoch = fold.training["best_epoch"]
-    return f"RMSE {rmse[MODEL]:.4f}, {floor} {rmse[floor]:.4f}; the model is of epoch {epoch}"
+    return f"RMSE {rmse[MODEL_NAME]:.4f}, {floor} {rmse[floor]:.4f}; the model is of epoch {epoch}"
 
 
 @contextmanager
@@ -203,27 +198,25 @@ def _telling_how_to_go_on(folder: CrossvalFolder | None, progress: Progress) -> 
 
 
 def _result(
-    given: CrossvalInput,
-    made: Sequence[FoldPredictions],
-    figures: list[FoldFigures],
-    settings: CrossvalSettings,
-    progress: Progress,
+    given: CrossvalInput, folds: Sequence[MeasuredFold], settings: CrossvalSettings, progress: Progress
 ) -> CrossvalResult:
-    together = pooled(given, made).described()
-    if "probabilities" not in together.column_names:
+    with progress.step("measuring all folds together"):
+        predictions, pooled = measure_all(given, folds, settings.resamples, progress)
+    if "probabilities" not in predictions.column_names:
         progress.warn(
             "every fold has cut its own bins: the predictions of all together are without probabilities, and "
             "measured by rmse and mae alone"
         )
-    measured = evaluate(
-        together,
-        seed=given.settings.seed,
-        resamples=settings.resamples,
-        input_settings=given.input_settings,
-        progress=progress,
+    figures = [fold.figures for fold in folds]
+    return CrossvalResult(
+        folds=figures,
+        mean=mean_of(figures),
+        spread=spread_of(figures),
+        pooled=pooled,
+        predictions=predictions,
+        metrics=metrics_table(figures, pooled),
+        paths={},
     )
-    metrics = metrics_table(figures, measured)
-    return CrossvalResult(figures, mean_of(figures), spread_of(figures), measured, together, metrics, {})
 
 
 def _written(

@@ -19,15 +19,11 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.models.moments import FIGURES
-from rbmcli.pipeline.evaluate import ALL, BASELINE, SCHEMA, EvaluateResult
-from rbmcli.pipeline.measuring import Metric
+from rbmcli.pipeline.evaluation import SCHEMA, EvaluateResult
+from rbmcli.pipeline.measuring import ALL, Metric
 
-MODEL = "model"
-"""Name of what is cross-validated, beside the baselines."""
-
-COVERAGE = "coverage"
-GATED_FIGURES = (*FIGURES, COVERAGE)
-FOLD, MEAN, SPREAD = "fold=", "mean", "spread"
+GATED_FIGURES = (*FIGURES, "calibration_error", "coverage")
+FOLD, MEAN, SPREAD = "fold", "mean", "spread"
 
 Figures = dict[str, dict[str, float]]
 """By the name of the model or a baseline, then by the name of the figure."""
@@ -61,16 +57,12 @@ class FoldFigures:
 
 
 def figures_of(result: EvaluateResult) -> Figures:
-    """Return the figures of all pairs of an evaluation, of the predictions and of each baseline."""
-    found: Figures = {}
-    for entry in result.metrics:
-        if entry.segment == ALL or entry.segment.startswith(BASELINE):
-            predictor = MODEL if entry.segment == ALL else entry.segment.removeprefix(BASELINE)
-            found.setdefault(predictor, {})[entry.metric] = entry.value
-    gated = result.gated()
-    if COVERAGE in gated:
-        found[MODEL][COVERAGE] = gated[COVERAGE]
-    return found
+    """Return the figures of all pairs of an evaluation, of the model and of each baseline."""
+    whole = {name: result.segments(name)[ALL] for name in result.predictors}
+    return {
+        name: {metric: value for metric, value in figures.items() if metric != "n"}
+        for name, figures in whole.items()
+    }
 
 
 def mean_of(folds: Sequence[FoldFigures]) -> Figures:
@@ -105,14 +97,14 @@ def metrics_table(folds: Sequence[FoldFigures], pooled: EvaluateResult) -> pa.Ta
     """
     entries = list(pooled.metrics)
     for fold in folds:
-        entries += _metrics(f"{FOLD}{fold.fold}", fold.figures, fold.n)
+        entries += _metrics(f"{FOLD}={fold.fold}", fold.figures, fold.n)
     entries += _metrics(MEAN, mean_of(folds), pooled.n) + _metrics(SPREAD, spread_of(folds), pooled.n)
     return pa.Table.from_pylist([vars(entry) for entry in entries], schema=SCHEMA)
 
 
 def _metrics(segment: str, figures: Figures, n: int) -> list[Metric]:
     return [
-        Metric(name, segment if predictor == MODEL else f"{segment} {BASELINE}{predictor}", value, n)
+        Metric(name, predictor, None, segment, value, n)
         for predictor, of_predictor in figures.items()
         for name, value in of_predictor.items()
     ]

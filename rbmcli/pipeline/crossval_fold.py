@@ -18,7 +18,10 @@ from rbmcli.errors import RbmcliError
 from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.crossval_figures import FoldFigures, figures_of
 from rbmcli.pipeline.crossval_input import CrossvalInput
-from rbmcli.pipeline.evaluate import evaluate
+from rbmcli.pipeline.evaluate import baselines_of, measured
+from rbmcli.pipeline.evaluation import EvaluateResult
+from rbmcli.pipeline.evaluation_input import read_evaluation_input
+from rbmcli.pipeline.measuring import Predicted
 from rbmcli.pipeline.predict import predict
 from rbmcli.pipeline.same_run import installed_versions
 from rbmcli.pipeline.train import train
@@ -47,6 +50,25 @@ class FoldPredictions:
     def described(self, where: str = "the predictions") -> pa.Table:
         """Return the table with the metadata of its contract in its schema."""
         return under_contract(self.table, PREDICTIONS, self.metadata, where)
+
+
+@dataclass(frozen=True)
+class MeasuredFold:
+    """A fold with its figures.
+
+    Attributes
+    ----------
+    made : FoldPredictions
+        The predictions.
+    baselines : list of Predicted
+        What each baseline says of the same pairs, in the same order.
+    figures : FoldFigures
+        The figures of all of them.
+    """
+
+    made: FoldPredictions
+    baselines: list[Predicted]
+    figures: FoldFigures
 
 
 def predict_fold(given: CrossvalInput, number: int, progress: Progress) -> FoldPredictions:
@@ -132,21 +154,41 @@ def plain(table: pa.Table) -> pa.Table:
     return table.combine_chunks()
 
 
-def measure_fold(given: CrossvalInput, number: int, made: FoldPredictions, progress: Progress) -> FoldFigures:
-    """Return the figures of a fold, and of baselines that are fitted on what its model was trained on."""
-    others = given.part_outside(number)
-    result = evaluate(
-        made.described(),
-        history=others,
-        resamples=0,
-        input_settings=given.input_settings,
-        progress=progress,
-    )
-    return FoldFigures(number, result.n, others.num_rows, figures_of(result), made.metadata["training"])
+def measure_fold(
+    given: CrossvalInput, number: int, made: FoldPredictions, progress: Progress
+) -> MeasuredFold:
+    """Measure a fold, beside baselines that are fitted on what its model was trained on."""
+    others, settings = given.part_outside(number), given.input_settings
+    read = read_evaluation_input([made.described()], None, others, (), settings, progress)
+    assert read.past is not None
+    baselines = baselines_of(read.past)
+    result = measured(read, baselines, (), given.settings.seed, 0, settings)
+    training = made.metadata["training"]
+    figures = FoldFigures(number, result.n, others.num_rows, figures_of(result), training)
+    return MeasuredFold(made, baselines, figures)
 
 
-def pooled(given: CrossvalInput, folds: Sequence[FoldPredictions]) -> FoldPredictions:
-    """Return the predictions of all folds as one table, in the order of a file.
+def measure_all(
+    given: CrossvalInput, folds: Sequence[MeasuredFold], resamples: int, progress: Progress
+) -> tuple[pa.Table, EvaluateResult]:
+    """Return the predictions of all folds together, with their metadata in the schema, and their figures.
+
+    Each baseline stands beside them as its fits of the folds say.
+    """
+    together, order = _pooled(given, [fold.made for fold in folds])
+    table, settings = together.described(), given.input_settings
+    read = read_evaluation_input([table], None, None, (), settings, progress)
+    baselines = [
+        Predicted(
+            of_folds[0].name, np.concatenate([each.prediction for each in of_folds])[order], is_baseline=True
+        )
+        for of_folds in zip(*(fold.baselines for fold in folds), strict=True)
+    ]
+    return table, measured(read, baselines, None, given.settings.seed, resamples, settings)
+
+
+def _pooled(given: CrossvalInput, folds: Sequence[FoldPredictions]) -> tuple[FoldPredictions, np.ndarray]:
+    """Return the predictions of all folds as one table in the order of a file, and the rows in that order.
 
     Where each fold has cut its own bins, a probability is of another level in each, and probabilities are
     left out.
@@ -157,6 +199,7 @@ def pooled(given: CrossvalInput, folds: Sequence[FoldPredictions]) -> FoldPredic
     if not is_one_scale:
         tables = [table.drop_columns([_PROBABILITIES, "entropy"]) for table in tables]
     table = pa.concat_tables(tables)
-    table = table.take(pa.array(PairCodes.of(table).order()))
+    order = PairCodes.of(table).order()
     shared = levels[0] if is_one_scale else {"levels": None, "edges": None}
-    return FoldPredictions(plain(table), {"command": COMMAND, **given.description, **shared})
+    metadata = {"command": COMMAND, **given.description, **shared}
+    return FoldPredictions(plain(table.take(pa.array(order))), metadata), order

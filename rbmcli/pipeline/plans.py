@@ -22,14 +22,17 @@ from rbmcli.config import (
     TuneSettings,
 )
 from rbmcli.data.formats import format_of
-from rbmcli.data.intake import Source, read_pairs, read_ratings
+from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
 from rbmcli.data.storage import write_to
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
+from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.asking import Model
+from rbmcli.pipeline.calibrate import calibrate_model
+from rbmcli.pipeline.evaluation_input import read_evaluation_input
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
@@ -265,8 +268,11 @@ def plan_tune(
 
 
 def plan_evaluate(
-    predictions: Source,
+    predictions: Sequence[Source],
     *,
+    segments: Sequence[str] | None,
+    model: Model | None,
+    calibrate: Target | None,
     truth: Source | None,
     history: Source | None,
     output: Target | None,
@@ -274,14 +280,21 @@ def plan_evaluate(
     progress: Progress,
 ) -> Plan:
     """Return what `evaluate` would do, with the parameters of that; raises as it does."""
-    check_target(output, [predictions, truth, history])
-    asked = read_pairs(predictions, input_settings, progress)
-    facts: dict[str, Any] = {"predictions": asked.table.num_rows}
-    for name, source in (("truth", truth), ("history", history)):
-        if source is not None:
-            facts[name] = read_ratings(source, input_settings, progress).table.num_rows
+    check_target(output, [*predictions, truth, history, model])
+    check_target(calibrate, [*predictions, truth, history, model])
+    given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
+    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    facts |= {
+        name: table.table.num_rows
+        for name, table in (("truth", given.told), ("history", given.ratings))
+        if table is not None
+    }
     rows = sum(facts.values())
     written = [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, stands(output))]
+    if model is not None and calibrate is not None:
+        copy = calibrate_model(model, given).model
+        lines = len(copy.row_ids) + len(copy.column_ids) + 1
+        written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), stands(calibrate)))
     return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
 
 
@@ -302,6 +315,12 @@ def size_of(table: pa.Table, rows: int, file_format: str) -> int:
     file = io.BytesIO()
     write_to(sample, file, file_format)
     return len(file.getvalue()) * rows // sample.num_rows
+
+
+def _bytes_of(model: Rbm) -> int:
+    """Return about the bytes of the file of a model."""
+    arrays = [*model.parameters, model.row_prior, model.column_prior, *(model.states or ())]
+    return sum(array.nbytes for array in arrays)
 
 
 def stands(target: Target) -> bool:

@@ -41,19 +41,24 @@ def test_the_tables_tell_each_fold_mean_spread_and_all_together_beside_the_basel
     told = json.loads(capsys.readouterr().out)["figures"]
 
     lines = [line.split() for line in shown.splitlines()]
-    assert lines[0] == ["fold", "n", "rmse", "from", "to", "mae", "nll", "rps", "accuracy", "kappa"]
-    assert [line[0] for line in lines[1:7]] == ["1", "2", "3", "mean", "spread", "all"]
+    assert lines[0] == ["fold", "n", "rmse", "mae", "nll", "rps", "accuracy", "kappa"]
+    assert [line[0] for line in lines[1:6]] == ["1", "2", "3", "mean", "spread"]
     rmse = [fold["figures"]["model"]["rmse"] for fold in told["folds"]]
     rmse += [told[name]["model"]["rmse"] for name in ("mean", "spread")]
     assert [line[2 if line[0].isdigit() else 1] for line in lines[1:6]] == [f"{value:.4f}" for value in rmse]
-    ends = told["pooled"]["intervals"]["all"]["rmse"]
-    pooled = [told["pooled"]["segments"]["all"]["rmse"], *ends]
-    assert lines[6][1:5] == [str(told["pooled"]["n"]), *(f"{value:.4f}" for value in pooled)]
-    assert "spread: standard deviation over folds\n" in shown
-    assert "ends of the 95% interval of the RMSE over users\n" in shown
-    assert lines[10] == ["mean", "of", "3", "folds", "rmse", "spread", "mae", "spread"]
+    assert lines[7] == ["mean", "of", "3", "folds", "rmse", "spread", "mae", "spread"]
     bias = [told[name]["user+item bias"][figure] for figure in ("rmse", "mae") for name in ("mean", "spread")]
-    assert lines[14] == ["user+item", "bias", *(f"{value:.4f}" for value in bias)]
+    assert lines[11] == ["user+item", "bias", *(f"{value:.4f}" for value in bias)]
+    assert "spread: the standard deviation over folds\n" in shown
+    assert "\nThe predictions of all folds together; from, to: 95% interval over users\n" in shown
+    model = told["pooled"]["predictors"][0]
+    pooled = [model["segments"]["all"]["rmse"], *model["intervals"]["all"]["rmse"]]
+    assert lines[16][:5] == ["model", str(told["pooled"]["n"]), *(f"{value:.4f}" for value in pooled)]
+    assert [" ".join(line[:3]) for line in lines[-3:]] == [
+        "model - global",
+        "model - item",
+        "model - user+item",
+    ]
 
 
 def test_json_is_one_object_with_the_files(capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,10 +116,10 @@ def test_evaluate_and_crossval_read_what_it_writes(capsys: pytest.CaptureFixture
     assert main([*COMMAND, "-o", "cv", "--json", "-q"]) == 0
     pooled = json.loads(capsys.readouterr().out)["figures"]["pooled"]
     assert main(["evaluate", "cv/predictions.parquet", "--json", "-q"]) == 0
-    found = json.loads(capsys.readouterr().out)["figures"]
+    found = json.loads(capsys.readouterr().out)["figures"]["predictors"]
     assert main([*COMMAND[:1], "cv/predictions.parquet", *OPTIONS, "-o", "again", "-q"]) == 0
 
-    assert {name: found[name] for name in pooled} == pooled
+    assert found == pooled["predictors"][:1]
     assert files_of("again") == files_of("cv")
 
 

@@ -148,7 +148,7 @@ def test_bins_are_cut_from_what_a_fold_trains_on_and_all_together_have_no_probab
 
     assert "probabilities" not in result.predictions.column_names
     assert any("every fold has cut its own bins" in told for told in recorder.warnings)
-    assert set(result.pooled.segments()["all"]) == {"n", "rmse", "mae"}
+    assert set(result.pooled.segments()["all"]) == {"n", "rmse", "mae", "coverage"}
     assert "nll" in result.mean["model"]
 
 
@@ -191,15 +191,11 @@ def test_the_figures_of_a_fold_are_those_that_evaluate_gives() -> None:
     for fold in result.folds:
         others, _ = split(result, fold.fold)
         own = in_fold(result, fold.fold)
-        segments = rbmcli.evaluate(own, history=others).segments()
-        assert (
-            fold.figures["model"].items()
-            >= {name: value for name, value in segments["all"].items() if name != "n"}.items()
-        )
+        found = rbmcli.evaluate(own, history=others, resamples=0)
+        assert list(fold.figures) == ["model", "global mean", "item mean", "user+item bias"]
+        for name, figures in fold.figures.items():
+            assert {**figures, "n": fold.n} == found.segments(name)["all"]
         assert fold.figures["model"]["coverage"] == 1.0
-        for name in ("global mean", "item mean", "user+item bias"):
-            found = {key: value for key, value in segments[f"baseline={name}"].items() if key != "n"}
-            assert fold.figures[name] == found
 
 
 def test_mean_and_spread_are_mean_and_standard_deviation_over_folds() -> None:
@@ -217,20 +213,39 @@ def test_all_together_are_measured_as_evaluate_measures_the_file(tmp_path: Any) 
 
     found = rbmcli.evaluate(tmp_path / "cv" / "predictions.parquet", seed=7)
 
-    assert found.metrics == result.pooled.metrics
+    pooled = [entry for entry in result.pooled.metrics if entry.predictor == "model" and not entry.against]
+    assert found.metrics == pooled
     assert set(found.intervals()["all"]) >= {"rmse", "nll"}
+
+
+def test_all_together_stand_beside_what_each_baseline_says_in_its_fold() -> None:
+    result = crossed()
+
+    for name in result.mean:
+        squares = sum(fold.n * fold.figures[name]["rmse"] ** 2 for fold in result.folds)
+        assert result.pooled.segments(name)["all"]["rmse"] == pytest.approx(
+            (squares / result.pooled.n) ** 0.5
+        )
+    bias = next(
+        entry
+        for entry in result.pooled.differences()
+        if (entry.metric, entry.against) == ("rmse", "user+item bias")
+    )
+    assert bias.low < bias.value < bias.high
 
 
 def test_the_metrics_hold_all_together_each_fold_mean_and_spread() -> None:
     result = crossed()
 
-    rows = {(row["metric"], row["segment"]): row for row in result.metrics.to_pylist()}
-    assert rows["rmse", "all"]["low"] < rows["rmse", "all"]["value"] < rows["rmse", "all"]["high"]
+    table = result.metrics.to_pylist()
+    rows = {(row["metric"], row["segment"]): row for row in table if row["predictor"] == "model"}
+    rows |= {(row["metric"], row["segment"], row["predictor"]): row for row in table if not row["against"]}
+    assert rows["rmse", "all", "model"]["low"] < rows["rmse", "all", "model"]["value"]
     assert rows["rmse", "fold=2"]["value"] == result.folds[1].figures["model"]["rmse"]
     assert rows["rmse", "fold=2"]["n"] == result.folds[1].n
     assert rows["rmse", "mean"]["value"] == result.mean["model"]["rmse"]
     assert rows["mae", "spread"]["value"] == result.spread["model"]["mae"]
-    assert rows["mae", "mean baseline=item mean"]["value"] == result.mean["item mean"]["mae"]
+    assert rows["mae", "mean", "item mean"]["value"] == result.mean["item mean"]["mae"]
     assert rows["coverage", "mean"]["value"] == 1.0
     assert rows["rmse", "mean"]["low"] is None
 
