@@ -147,7 +147,7 @@ def crossval(
     )
     folder = None if output is None else CrossvalFolder(output, given.description, progress)
     with nullcontext() if folder is None else folder.held():
-        with _telling_how_to_go_on(folder, progress):
+        with _telling_how_to_go_on(folder, given.folds, progress):
             folds = _run_folds(given, folder, progress)
             result = _result(given, folds, settings, progress)
         kept = "no file was written" if folder is None else "the folds are kept, no other file was written"
@@ -184,7 +184,7 @@ def _told(fold: FoldFigures) -> str:
 
 
 @contextmanager
-def _telling_how_to_go_on(folder: CrossvalFolder | None, progress: Progress) -> Iterator[None]:
+def _telling_how_to_go_on(folder: CrossvalFolder | None, folds: int, progress: Progress) -> Iterator[None]:
     """Where an interrupt or a signal ends the run, tell what is left of it."""
     try:
         yield
@@ -192,8 +192,8 @@ def _telling_how_to_go_on(folder: CrossvalFolder | None, progress: Progress) -> 
         raise
     except BaseException:
         if folder is not None and folder.kept:
-            done = ", ".join(map(str, sorted(folder.kept)))
-            progress.warn(f"stopped: the folds {done} are done, and the same command goes on with the others")
+            done = f"{len(folder.kept):,} of {folds:,} folds are done"
+            progress.warn(f"stopped: {done}, and the same command goes on with the others")
         raise
 
 

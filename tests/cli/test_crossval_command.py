@@ -223,8 +223,7 @@ def test_a_run_that_a_signal_ended_goes_on_to_the_bytes_of_an_unbroken_run(
     assert {"fold-1.parquet"} <= left <= {"fold-1.parquet", "fold-2.parquet"}
     assert "Traceback" not in told
     if number != signal.SIGKILL:
-        assert "warning: stopped: the folds 1" in told
-        assert "are done, and the same command goes on with the others\n" in told
+        assert f"warning: stopped: {len(left)} of 3 folds are done, and the same command goes on" in told
     assert "fold 1 of 3: done before, in cv/fold-1.parquet" in resumed.stderr
     assert files_of("cv") == files_of("unbroken")
 

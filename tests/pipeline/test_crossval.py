@@ -125,6 +125,18 @@ def test_pairs_that_are_known_to_have_been_rated_count_in_every_fold() -> None:
         assert not answers[0].equals(answers[1])
 
 
+def test_each_fold_chooses_its_own_settings_with_preset_accurate() -> None:
+    training = {"preset": "accurate", "by": None, "objective": None, "epochs": 2}
+
+    result = crossed(training=training, folds=2)
+
+    for fold in result.folds:
+        chosen = fold.training["settings"]
+        assert (chosen["preset"], chosen["refit"]) == ("accurate", True)
+        assert chosen["by"] in {"user", "item"}
+        assert chosen["objective"] in {"divergence", "discriminative"}
+
+
 # The scale.
 
 

@@ -163,7 +163,7 @@ def test_an_interrupt_tells_what_is_done_and_how_to_go_on(monkeypatch: pytest.Mo
         crossed(output=CV, progress=recorder)
 
     assert recorder.warnings == [
-        "stopped: the folds 1, 2 are done, and the same command goes on with the others"
+        "stopped: 2 of 3 folds are done, and the same command goes on with the others"
     ]
 
 
