@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rbmcli.config import (
         CatalogueSettings,
+        CrossvalSettings,
         ExplainSettings,
         InputSettings,
         LevelSettings,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     )
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
+    from rbmcli.pipeline.crossval import crossval
     from rbmcli.pipeline.evaluate import evaluate
     from rbmcli.pipeline.explain import explain
     from rbmcli.pipeline.predict import predict
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogueSettings",
+    "CrossvalSettings",
     "ExplainSettings",
     "InputSettings",
     "LevelSettings",
@@ -52,6 +55,7 @@ __all__ = [
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
+    "crossval",
     "evaluate",
     "explain",
     "load_model",
@@ -66,6 +70,7 @@ __all__ = [
 
 _HOMES = {
     "CatalogueSettings": "rbmcli.config",
+    "CrossvalSettings": "rbmcli.config",
     "ExplainSettings": "rbmcli.config",
     "InputSettings": "rbmcli.config",
     "LevelSettings": "rbmcli.config",
@@ -76,6 +81,7 @@ _HOMES = {
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
+    "crossval": "rbmcli.pipeline.crossval",
     "evaluate": "rbmcli.pipeline.evaluate",
     "explain": "rbmcli.pipeline.explain",
     "load_model": "rbmcli.models.store",

@@ -264,7 +264,7 @@ def write_table(
 
 
 def described(table: pa.Table, contract: Contract, metadata: dict[str, Any]) -> pa.Table:
-    """Return a table with the JSON metadata of a contract, for use in memory: nothing is hashed or checked."""
+    """Return a table with the JSON metadata of a contract, for use in memory: it is not checked."""
     return table.replace_schema_metadata({METADATA_KEY: encode_metadata(contract, metadata)})
 
 
