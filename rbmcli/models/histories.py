@@ -13,7 +13,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.day_bias import NO_DAY
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.day_bias import Occasions
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 
 
 def hash_ratings(user: np.ndarray, item_hash: np.ndarray, level: np.ndarray, users: int) -> np.ndarray:
@@ -71,7 +71,7 @@ class Histories:
     @classmethod
     def build(
         cls,
-        model: Rbm,
+        model: RatingModel,
         users: IdIndex,
         user: pa.ChunkedArray,
         item: pa.ChunkedArray,
@@ -82,7 +82,7 @@ class Histories:
 
         Parameters
         ----------
-        model : Rbm
+        model : RatingModel
             The model, whose types of ids all columns have.
         users : IdIndex
             The users wanted; ratings of others are left out.

@@ -57,18 +57,16 @@ def changes(predictor: Predictor, item: int, own: int, places: np.ndarray, step:
     step : Step
         Told how many are done.
     """
-    histories, values = predictor.histories, predictor.model.levels.values
+    histories = predictor.histories
     left_out = np.concatenate([[-1], places])
     scores = []
     at_once = max(1, _RATINGS_AT_ONCE // max(histories.rated.n_ratings, 1))
     for first in range(0, len(left_out), at_once):
         block = left_out[first : first + at_once]
-        part = Predictor(predictor.model, _copies(histories, block), exact=predictor.exact)
+        part = predictor.on(_copies(histories, block))
         user = np.arange(len(block), dtype=np.int32)
-        probability, _ = part.probabilities(
-            user, np.full(len(block), item, np.int32), np.full(len(block), own, np.uint8)
-        )
-        scores.append(probability.astype(np.float64) @ values)
+        said = part.answers(user, np.full(len(block), item, np.int32), np.full(len(block), own, np.uint8))
+        scores.append(said.prediction)
         step.advance(int(np.count_nonzero(block >= 0)))
     score = np.concatenate(scores)
     return Changes(float(score[0]), score[1:])

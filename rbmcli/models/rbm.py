@@ -67,6 +67,26 @@ class Rbm:
     record: dict[str, Any]
     calibration: Calibration | None = None
 
+    @property
+    def kind(self) -> str:
+        """Name of its kind."""
+        return "rbm"
+
+    @property
+    def rows(self) -> str:
+        """Whose ratings make one training case, "user" or "item"."""
+        return self.settings.by
+
+    @property
+    def takes_days(self) -> bool:
+        """Whether it makes use of the days of ratings."""
+        return self.settings.day_bias
+
+    @property
+    def takes_also_rated(self) -> bool:
+        """Whether it makes use of pairs whose rating is unknown."""
+        return self.settings.conditional
+
     @cached_property
     def form(self) -> Form:
         """What kind of machine it is."""

@@ -19,14 +19,14 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import MismatchError
-from rbmcli.models.also_rated import for_asked
 from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.kinds import also_rated_for
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import fingerprint, load_model
 from rbmcli.progress import Progress
 
-Model = Rbm | str | os.PathLike[str]
+Model = RatingModel | str | os.PathLike[str]
 """A model, or the path of its file."""
 
 
@@ -54,18 +54,18 @@ class HistoryInput:
     fingerprint: str
     day: np.ndarray | None
 
-    def of(self, model: Rbm, users: IdIndex) -> Histories:
+    def of(self, model: RatingModel, users: IdIndex) -> Histories:
         """Return the histories of some users."""
         user, item = self.table.column("user"), self.table.column("item")
         return Histories.build(model, users, user, item, self.level, self.day)
 
 
-def open_model(model: Model) -> Rbm:
+def open_model(model: Model) -> RatingModel:
     """Return a model, read from its file if a path is given."""
-    return model if isinstance(model, Rbm) else load_model(model)
+    return load_model(model) if isinstance(model, str | os.PathLike) else model
 
 
-def find_item(model: Rbm, item: str | int) -> int:
+def find_item(model: RatingModel, item: str | int) -> int:
     """Return the model's index of an item.
 
     Raises
@@ -100,7 +100,7 @@ def _examples(ids: IdIndex) -> str:
     return ", ".join(f"'{value}'" for value in ids.values[:3].to_pylist())
 
 
-def with_model_ids(table: pa.Table, model: Rbm, where: str) -> pa.Table:
+def with_model_ids(table: pa.Table, model: RatingModel, where: str) -> pa.Table:
     """Return a table whose user and item ids have the types of the model's.
 
     Raises
@@ -115,7 +115,9 @@ def with_model_ids(table: pa.Table, model: Rbm, where: str) -> pa.Table:
     return table
 
 
-def read_history(model: Rbm, history: Source, settings: InputSettings, progress: Progress) -> HistoryInput:
+def read_history(
+    model: RatingModel, history: Source, settings: InputSettings, progress: Progress
+) -> HistoryInput:
     """Read the ratings of those who ask.
 
     Raises
@@ -131,9 +133,9 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
     if dropped:
         progress.warn(f"{read.where}: {dropped:,} ratings are on no level of the model")
     day = None
-    if model.settings.day_bias and "timestamp" in table.column_names:
+    if model.takes_days and "timestamp" in table.column_names:
         day = days_of(table.column("timestamp"))
-    elif model.settings.day_bias:
+    elif model.takes_days:
         progress.warn(
             f"{read.where}: it has no timestamps, and the model was trained with the bias of a day: "
             "predictions are worse than they could be"
@@ -143,7 +145,7 @@ def read_history(model: Rbm, history: Source, settings: InputSettings, progress:
 
 
 def read_also_rated(
-    model: Rbm,
+    model: RatingModel,
     also_rated: Source | None,
     users: IdIndex,
     history: HistoryInput,
@@ -169,15 +171,22 @@ def read_also_rated(
         return None
     read = read_pairs(also_rated, settings, progress)
     table = with_model_ids(read.table, model, read.where)
-    if not model.settings.conditional:
+    if not model.takes_also_rated:
         progress.warn(f"{read.where}: the model does not see which pairs were rated: they change nothing")
-    rows = for_asked(model, users, history.table, table)
-    progress.info(f"{read.where}: {rows.n_ratings:,} pairs count as rated, with a rating that is not known")
+    rows = also_rated_for(model, users, history.table, table)
+    if rows is not None:
+        progress.info(
+            f"{read.where}: {rows.n_ratings:,} pairs count as rated, with a rating that is not known"
+        )
     return rows
 
 
 def question_metadata(
-    command: str, model: Rbm, history: HistoryInput, unrated: CompressedRows | None, settings: Settings
+    command: str,
+    model: RatingModel,
+    history: HistoryInput,
+    unrated: CompressedRows | None,
+    settings: Settings,
 ) -> dict[str, Any]:
     """Return what a file of answers says of the question.
 
@@ -185,7 +194,7 @@ def question_metadata(
     ----------
     command : str
         Name of the command.
-    model : Rbm
+    model : RatingModel
         The model.
     history : HistoryInput
         The ratings that came with the question.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ from rbmcli.data.schemas import FROM_MODEL
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models.calibration import Calibration, apply, fit_calibration
 from rbmcli.models.metrics import nll
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.reliability import reliability
 from rbmcli.models.store import fingerprint, save_model
 from rbmcli.pipeline.asking import Model, open_model
@@ -28,7 +28,7 @@ class Calibrated:
 
     Attributes
     ----------
-    model : Rbm
+    model : RatingModel
         The copy.
     fitted : Calibration
         What was fitted to the predictions, on top of a calibration that the model had before.
@@ -38,7 +38,7 @@ class Calibrated:
         Before and after, of the very predictions that it was fitted to.
     """
 
-    model: Rbm
+    model: RatingModel
     fitted: Calibration
     n: int
     nll: tuple[float, float]
@@ -63,7 +63,7 @@ def calibrate_model(model: Model, given: EvaluationInput) -> Calibrated:
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model that has made the predictions.
     given : EvaluationInput
         One file of predictions with probabilities, of ratings that the model was not trained on.
@@ -117,5 +117,5 @@ def calibrate_model(model: Model, given: EvaluationInput) -> Calibrated:
     likelihoods = (nll(probabilities, level), nll(right, level))
     errors = (reliability(probabilities, level).error, reliability(right, level).error)
     record = {"n": len(level), "nll": list(likelihoods), "calibration_error": list(errors)}
-    copy = replace(model, calibration=whole, record={**model.record, "calibrated_on": record})
+    copy = replace(cast(Any, model), calibration=whole, record={**model.record, "calibrated_on": record})
     return Calibrated(copy, fitted, len(level), likelihoods, errors)

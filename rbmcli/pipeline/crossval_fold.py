@@ -15,7 +15,7 @@ from rbmcli.data.ordering import PairCodes
 from rbmcli.data.schemas import PREDICTIONS
 from rbmcli.data.storage import under_contract
 from rbmcli.errors import RbmcliError
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.crossval_figures import FoldFigures, figures_of
 from rbmcli.pipeline.crossval_input import CrossvalInput
 from rbmcli.pipeline.evaluate import baselines_of, measured
@@ -124,7 +124,7 @@ def predict_fold(given: CrossvalInput, number: int, progress: Progress) -> FoldP
     return FoldPredictions(plain(pa.table(columns)), metadata)
 
 
-def _training_of(model: Rbm) -> dict[str, Any]:
+def _training_of(model: RatingModel) -> dict[str, Any]:
     """Return how a model was trained, with the figures of its best epoch on what was held out."""
     best = model.record["best_epoch"]
     figures = model.record["epochs"][best - 1] if best else {}

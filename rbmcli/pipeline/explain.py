@@ -15,11 +15,11 @@ from rbmcli.data.readers.opening import Source
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
+from rbmcli.models.kinds import predictor_of, starting_point
 from rbmcli.models.leave_one_out import Changes, changes
-from rbmcli.models.predictor import SOURCE_NAMES, Predictor
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.predictor import SOURCE_NAMES
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.similarity import similarities
-from rbmcli.models.starting_point import starting_point
 from rbmcli.pipeline.asking import HistoryInput, Model, find_item, open_model, read_history, titles_of
 from rbmcli.progress import SILENT, Progress
 
@@ -109,7 +109,7 @@ def explain(
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     history : path or table
         Ratings of the user, among those of others or not. A rating of the item itself is left out.
@@ -141,10 +141,8 @@ def explain(
     histories = _history_of(model, ratings, user)
     own = _own_level(model, histories, place)
     _tell_what_matters(model, own, progress)
-    predictor = Predictor(model, histories, exact=settings.exact())
-    probability, source = predictor.probabilities(
-        np.zeros(1, np.int32), np.array([place], np.int32), np.array([own], np.uint8)
-    )
+    predictor = predictor_of(model, histories, exact=settings.exact())
+    said = predictor.answers(np.zeros(1, np.int32), np.array([place], np.int32), np.array([own], np.uint8))
     known, chosen = _places(model, histories, place, settings, progress)
     with progress.step("leaving out ratings", len(chosen)) as step:
         found = changes(predictor, place, own, chosen, step)
@@ -161,12 +159,12 @@ def explain(
         user=histories.users.values[0].as_py(),
         item=asked[0].as_py(),
         title=title,
-        prediction=float(np.clip((probability @ values)[0], values[0], values[-1])),
-        source=SOURCE_NAMES[source[0]],
+        prediction=float(said.prediction[0]),
+        source=SOURCE_NAMES[said.source[0]],
         levels=[float(value) for value in values],
-        probabilities=[float(share) for share in probability[0]],
+        probabilities=[float(share) for share in said.probability[0]],
         own_rating=None if own == NOT_OWN else float(values[own]),
-        rows=model.settings.by,
+        rows=model.rows,
         start={name: [float(share) for share in rates] for name, rates in start.items()},
         n_history=histories.rated.n_ratings - (own != NOT_OWN),
         n_known=known,
@@ -176,7 +174,7 @@ def explain(
     )
 
 
-def _history_of(model: Rbm, ratings: HistoryInput, user: str | int) -> Histories:
+def _history_of(model: RatingModel, ratings: HistoryInput, user: str | int) -> Histories:
     """Return the history of one user; raise `MismatchError` where there is none."""
     id_ = as_id(user, model.user_ids.type)
     if id_ is not None:
@@ -191,16 +189,16 @@ def _history_of(model: Rbm, ratings: HistoryInput, user: str | int) -> Histories
     )
 
 
-def _own_level(model: Rbm, histories: Histories, item: int) -> int:
+def _own_level(model: RatingModel, histories: Histories, item: int) -> int:
     """Return the level at which the user has rated the item, or `NOT_OWN`."""
     place = histories.items.lookup(model.item_ids.values.take(pa.array([item])))
     return int(histories.own_level(np.zeros(1, np.int32), place)[0])
 
 
-def _tell_what_matters(model: Rbm, own: int, progress: Progress) -> None:
+def _tell_what_matters(model: RatingModel, own: int, progress: Progress) -> None:
     if own != NOT_OWN:
         progress.info("the user has rated the item: that rating is left out of the history")
-    if model.settings.day_bias:
+    if model.takes_days:
         progress.warn("the bias of a day is no part of this: the pair is of no day")
     trained = model.record.get("n_also_rated", 0)
     if trained:
@@ -210,7 +208,7 @@ def _tell_what_matters(model: Rbm, own: int, progress: Progress) -> None:
 
 
 def _places(
-    model: Rbm, histories: Histories, item: int, settings: ExplainSettings, progress: Progress
+    model: RatingModel, histories: Histories, item: int, settings: ExplainSettings, progress: Progress
 ) -> tuple[int, np.ndarray]:
     """Return how many ratings the model can use, and where those are that are left out one by one.
 
@@ -232,7 +230,7 @@ def _places(
 
 
 def _as_table(
-    histories: Histories, model: Rbm, places: np.ndarray, found: Changes, top: np.ndarray
+    histories: Histories, model: RatingModel, places: np.ndarray, found: Changes, top: np.ndarray
 ) -> pa.Table:
     rated = histories.rated
     return pa.table(

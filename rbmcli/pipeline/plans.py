@@ -29,7 +29,7 @@ from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.store import bytes_of
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
 from rbmcli.pipeline.evaluation_input import read_evaluation_input
@@ -293,8 +293,8 @@ def plan_evaluate(
     written = [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, stands(output))]
     if model is not None and calibrate is not None:
         copy = calibrate_model(model, given).model
-        lines = len(copy.row_ids) + len(copy.column_ids) + 1
-        written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), stands(calibrate)))
+        lines = len(copy.user_ids) + len(copy.item_ids) + 1
+        written.append(PlannedOutput(str(calibrate), lines, bytes_of(copy), stands(calibrate)))
     return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
 
 
@@ -315,12 +315,6 @@ def size_of(table: pa.Table, rows: int, file_format: str) -> int:
     file = io.BytesIO()
     write_to(sample, file, file_format)
     return len(file.getvalue()) * rows // sample.num_rows
-
-
-def _bytes_of(model: Rbm) -> int:
-    """Return about the bytes of the file of a model."""
-    arrays = [*model.parameters, model.row_prior, model.column_prior, *(model.states or ())]
-    return sum(array.nbytes for array in arrays)
 
 
 def stands(target: Target) -> bool:

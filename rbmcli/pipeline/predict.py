@@ -16,8 +16,8 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import FROM_MODEL, PREDICTIONS
 from rbmcli.data.storage import described, write_table
-from rbmcli.models.predictor import SOURCE_NAMES, Predictor
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.kinds import predictor_of
+from rbmcli.models.predictor import SOURCE_NAMES, Answers
 from rbmcli.pipeline.asking import Model, question_metadata
 from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.pipeline.prediction_input import read_prediction_input
@@ -78,7 +78,7 @@ def predict(
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     history : path or table
         Ratings of the users asked for, whether the model was trained on them or not.
@@ -116,19 +116,19 @@ def predict(
     check_target(output, [model, history, pairs, also_rated])
     given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
     model, user = given.model, given.user
-    predictor = Predictor(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
-    probability = np.empty((len(user), len(model.levels)), np.float32)
-    source = np.empty(len(user), np.uint8)
+    predictor = predictor_of(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
+    said = Answers.empty(len(user), len(model.levels))
     with progress.step("predicting", len(user)) as step:
         for block in _blocks(user):
-            probability[block], source[block] = predictor.probabilities(
-                user[block], given.item[block], given.own[block], given.day_of(block)
+            said.put(
+                block,
+                predictor.answers(user[block], given.item[block], given.own[block], given.day_of(block)),
             )
             step.advance(len(block))
-    counts = {name: int(np.count_nonzero(source == code)) for code, name in enumerate(SOURCE_NAMES)}
+    counts = {name: int(np.count_nonzero(said.source == code)) for code, name in enumerate(SOURCE_NAMES)}
     progress.info(_tell_sources(counts))
     check_gates(gates, {"predictions": len(user), "own": given.n_own, "coverage": coverage(counts)})
-    table = _with_predictions(given.asked.table, probability, source, model, settings)
+    table = _with_predictions(given.asked.table, said, settings)
     metadata = question_metadata("predict", model, given.ratings, given.unrated, settings)
     table = described(table, PREDICTIONS, metadata)
     if output is not None:
@@ -155,15 +155,11 @@ def _tell_sources(counts: dict[str, int]) -> str:
     return f"{sum(counts.values()):,} predictions by source: {told or 'none'}"
 
 
-def _with_predictions(
-    table: pa.Table, probability: np.ndarray, source: np.ndarray, model: Rbm, settings: PredictSettings
-) -> pa.Table:
-    names = settings.columns()
-    prediction = (probability @ model.levels.values).astype(np.float32)
-    # Rounding must not carry a prediction off the scale.
-    prediction = np.clip(prediction, model.levels.values[0], model.levels.values[-1])
-    words = pa.array(SOURCE_NAMES, pa.string()).take(pa.array(source))
-    table = table.append_column(names[0], pa.array(prediction)).append_column(names[1], words)
+def _with_predictions(table: pa.Table, said: Answers, settings: PredictSettings) -> pa.Table:
+    names, probability = settings.columns(), said.probability
+    prediction = pa.array(said.prediction.astype(np.float32))
+    words = pa.array(SOURCE_NAMES, pa.string()).take(pa.array(said.source))
+    table = table.append_column(names[0], prediction).append_column(names[1], words)
     if settings.probabilities:
         flat = pa.array(probability.ravel())
         table = table.append_column(names[2], pa.FixedSizeListArray.from_arrays(flat, probability.shape[1]))

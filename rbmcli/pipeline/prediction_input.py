@@ -17,7 +17,7 @@ from rbmcli.errors import DataError, MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.asking import (
     HistoryInput,
     Model,
@@ -35,7 +35,7 @@ class PredictionInput:
 
     Attributes
     ----------
-    model : Rbm
+    model : RatingModel
         The model.
     ratings : HistoryInput
         The ratings of the users asked for.
@@ -55,7 +55,7 @@ class PredictionInput:
         What is known to have been rated besides, the rating unknown.
     """
 
-    model: Rbm
+    model: RatingModel
     ratings: HistoryInput
     asked: PairsTable
     histories: Histories
@@ -114,7 +114,7 @@ def read_prediction_input(
 
 
 def _asked(
-    model: Rbm, pairs: Source, ratings: HistoryInput, settings: InputSettings, progress: Progress
+    model: RatingModel, pairs: Source, ratings: HistoryInput, settings: InputSettings, progress: Progress
 ) -> PairsTable:
     dated = ratings.day is not None
     read = read_pairs(pairs, settings, progress, timestamps=dated)
@@ -127,7 +127,7 @@ def _asked(
     return dataclasses.replace(read, table=with_model_ids(read.table, model, read.where))
 
 
-def _all_items(model: Rbm, ratings: HistoryInput) -> PairsTable:
+def _all_items(model: RatingModel, ratings: HistoryInput) -> PairsTable:
     """Return every item of the model for every user of the history."""
     users, items = IdIndex.of(ratings.table.column("user")).values, model.item_ids.values
     user = np.repeat(np.arange(len(users), dtype=np.int32), len(items))
@@ -155,11 +155,11 @@ def _own_levels(
 
 
 def _check_matched(
-    item: np.ndarray, histories: Histories, model: Rbm, settings: PredictSettings, where: str
+    item: np.ndarray, histories: Histories, model: RatingModel, settings: PredictSettings, where: str
 ) -> None:
     """Raise `MismatchError` where neither the pairs nor the histories have anything the model knows."""
     known = bool((item >= 0).any()) or bool((histories.model_item >= 0).any())
-    if not model.by_user:
+    if model.rows == "item":
         known = known or bool((histories.model_user >= 0).any())
     if len(item) and not known and not settings.allow_unknown:
         raise MismatchError(

@@ -20,8 +20,9 @@ from rbmcli.data.storage import described, write_table
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
+from rbmcli.models.kinds import predictor_of
 from rbmcli.models.predictor import Predictor
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.asking import (
     HistoryInput,
     Model,
@@ -72,7 +73,7 @@ class RecommendationInput:
 
     Attributes
     ----------
-    model : Rbm
+    model : RatingModel
         The model.
     ratings : HistoryInput
         The ratings of the users.
@@ -82,7 +83,7 @@ class RecommendationInput:
         What is known to have been rated besides, the rating unknown.
     """
 
-    model: Rbm
+    model: RatingModel
     ratings: HistoryInput
     histories: Histories
     unrated: CompressedRows | None
@@ -104,7 +105,7 @@ def recommend(
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     history : path or table
         Ratings of the users; what a user has rated there is not recommended.
@@ -135,7 +136,7 @@ def recommend(
     check_target(output, [model, history, users, also_rated])
     given = read_recommendation_input(model, history, users, also_rated, input_settings, progress)
     model, index = given.model, given.histories.users
-    predictor = Predictor(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
+    predictor = predictor_of(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
     parts = _ranked(predictor, settings, progress)
     table = pa.table(
         {
@@ -214,16 +215,17 @@ def _scores(
 ) -> np.ndarray:
     """Return the scores of all items for a block of users, float32 (users, items)."""
     user, item = np.repeat(block, len(items)), np.tile(items, len(block))
-    probability, _ = predictor.probabilities(user, item, np.full(len(user), NOT_OWN, np.uint8))
-    score = probability @ values
+    said = predictor.answers(user, item, np.full(len(user), NOT_OWN, np.uint8))
+    score = said.prediction
     if settings.rank_by == "lower-bound":
-        variance = np.maximum(probability @ values**2 - score**2, 0)
-        score = score - np.float32(settings.deviations) * np.sqrt(variance)
+        mean = said.probability @ values
+        variance = np.maximum(said.probability @ values**2 - mean**2, 0)
+        score = score - settings.deviations * np.sqrt(variance)
     return score.reshape(len(block), len(items)).astype(np.float32)
 
 
 def _rated(
-    histories: Histories, block: np.ndarray, model: Rbm, items: np.ndarray
+    histories: Histories, block: np.ndarray, model: RatingModel, items: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return where, in the scores of a block, a user has rated the item."""
     start = histories.rated.start

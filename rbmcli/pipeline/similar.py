@@ -85,7 +85,7 @@ def similar(
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     item : str or int
         Id of the item.

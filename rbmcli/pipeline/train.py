@@ -14,7 +14,7 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.errors import UsageError
 from rbmcli.models.checkpoint import Checkpoint
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
 from rbmcli.pipeline.run_checkpoint import RunCheckpoint, open_checkpoint, telling_how_to_go_on
@@ -28,7 +28,7 @@ class TrainResult:
 
     Attributes
     ----------
-    model : Rbm
+    model : RatingModel
         The model.
     path : Path or None
         Its file, if one was written.
@@ -38,7 +38,7 @@ class TrainResult:
         Figures of that epoch on the validation ratings.
     """
 
-    model: Rbm
+    model: RatingModel
     path: Path | None
     best_epoch: int
     valid_rmse: float | None
@@ -134,7 +134,7 @@ def train(
 
 def _trained(
     given: TrainingInput, file: RunCheckpoint | None, stop: Callable[[], bool] | None, progress: Progress
-) -> Rbm:
+) -> RatingModel:
     """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
     stop = stop or (lambda: False)
     parts = given.ratings, given.held_out, given.levels, given.settings, progress
@@ -147,7 +147,7 @@ def _trained(
     return model
 
 
-def _result(model: Rbm, output: Target | None, progress: Progress) -> TrainResult:
+def _result(model: RatingModel, output: Target | None, progress: Progress) -> TrainResult:
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             save_model(model, output)

@@ -15,8 +15,8 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import UNKNOWN
 from rbmcli.models.also_rated import beyond_ratings, for_asked
 from rbmcli.models.histories import Histories
-from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.rbm_predictor import RbmPredictor
 from rbmcli.models.states import row_states
 from tests import reference
 from tests.models.dense import DenseModel, Pairs
@@ -72,10 +72,10 @@ def asked_by(
     return histories, for_asked(model, index, history, asked)
 
 
-def asked_with(model: Rbm, history: pa.Table, pairs: Pairs, users: list[str]) -> Predictor:
+def asked_with(model: Rbm, history: pa.Table, pairs: Pairs, users: list[str]) -> RbmPredictor:
     """Return a model that is asked by some users, with pairs of unknown rating."""
     histories, rows = asked_by(model, history, pairs, users)
-    return Predictor(model, histories, also_rated=rows)
+    return RbmPredictor(model, histories, also_rated=rows)
 
 
 def pairs_for(model: Rbm, history: pa.Table, pairs: Pairs, users: list[str]) -> set[tuple[str, int]]:

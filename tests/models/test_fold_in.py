@@ -16,8 +16,8 @@ from rbmcli.models.also_rated import for_asked
 from rbmcli.models.day_bias import days_of
 from rbmcli.models.fold_in import BIAS_PENALTY, WEIGHT_PENALTY, fold_in_users
 from rbmcli.models.histories import Histories
-from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.rbm_predictor import RbmPredictor
 from tests import reference
 from tests.models.dense import DenseModel, Pairs
 from tests.reference_folding import Regression
@@ -52,7 +52,7 @@ def folded(
     """Return the weights and visible biases that a user is folded in with, (S, C) and (K,)."""
     form, histories = model.form, histories_of(model, table, user)
     place = Parameters.zeros(1, len(model.levels), form)
-    states = Predictor(model, histories, also_rated=_rows_of_items(model, histories, also_rated))._states
+    states = RbmPredictor(model, histories, also_rated=_rows_of_items(model, histories, also_rated))._states
     fold_in_users(model, states, histories, np.array([0]), np.array([left_out]), place, np.array([0]))
     width = form.factors or form.hidden
     assert not place.weights[0, :, width:].any()

@@ -11,8 +11,8 @@ from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models import leave_one_out
 from rbmcli.models.histories import Histories
 from rbmcli.models.leave_one_out import changes
-from rbmcli.models.predictor import Predictor
 from rbmcli.models.rbm import Rbm
+from rbmcli.models.rbm_predictor import RbmPredictor
 from rbmcli.progress import Step
 from tests.small_ratings import FORMS, ratings, trained
 
@@ -44,7 +44,7 @@ def history(model: Rbm, without: int | None = None, user: str = "u07", asked: st
     return Histories.build(model, IdIndex(pa.array([name])), users, table["item"], level)
 
 
-def score(predictor: Predictor, own: int = NOT_OWN) -> float:
+def score(predictor: RbmPredictor, own: int = NOT_OWN) -> float:
     probability, _ = predictor.probabilities(
         np.zeros(1, np.int32), np.array([ITEM], np.int32), np.array([own], np.uint8)
     )
@@ -62,9 +62,9 @@ def test_a_score_without_a_rating_is_that_of_a_history_that_never_had_it(
     whole = history(model, asked=asked)
     places = np.arange(whole.rated.n_ratings)
 
-    found = changes(Predictor(model, whole, exact=exact), ITEM, NOT_OWN, places, Step())
+    found = changes(RbmPredictor(model, whole, exact=exact), ITEM, NOT_OWN, places, Step())
 
-    alone = [score(Predictor(model, history(model, place, asked=asked), exact=exact)) for place in places]
+    alone = [score(RbmPredictor(model, history(model, place, asked=asked), exact=exact)) for place in places]
     np.testing.assert_array_equal(found.without, alone)
     assert found.change.any()
     np.testing.assert_array_equal(found.change, found.whole - found.without)
@@ -73,7 +73,7 @@ def test_a_score_without_a_rating_is_that_of_a_history_that_never_had_it(
 @BOTH
 def test_the_whole_is_the_prediction_where_the_user_is_served_in_the_same_way(by: str) -> None:
     model = trained(by)
-    predictor = Predictor(model, history(model, asked="somebody new"))
+    predictor = RbmPredictor(model, history(model, asked="somebody new"))
 
     found = changes(predictor, ITEM, NOT_OWN, np.arange(2), Step())
 
@@ -83,15 +83,15 @@ def test_the_whole_is_the_prediction_where_the_user_is_served_in_the_same_way(by
 def test_with_rows_of_items_the_whole_is_folded_in_as_the_parts_are() -> None:
     model = trained("item")
 
-    found = changes(Predictor(model, history(model)), ITEM, NOT_OWN, np.arange(2), Step())
+    found = changes(RbmPredictor(model, history(model)), ITEM, NOT_OWN, np.arange(2), Step())
 
-    assert found.whole != score(Predictor(model, history(model)))
+    assert found.whole != score(RbmPredictor(model, history(model)))
 
 
 @BOTH
 def test_ratings_are_left_out_in_blocks_with_one_result(by: str, monkeypatch: pytest.MonkeyPatch) -> None:
     model, step = trained(by), Counted()
-    predictor = Predictor(model, history(model))
+    predictor = RbmPredictor(model, history(model))
     places = np.arange(predictor.histories.rated.n_ratings)
     at_once = changes(predictor, ITEM, NOT_OWN, places, Step())
 

@@ -1,0 +1,62 @@
+"""The kinds of models: what is done in a way of its own for each."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.data.ids import IdIndex
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.models import rbm_vectors
+from rbmcli.models.also_rated import for_asked
+from rbmcli.models.histories import Histories
+from rbmcli.models.predictor import Predictor
+from rbmcli.models.rating_model import RatingModel
+from rbmcli.models.rbm import Rbm
+from rbmcli.models.rbm_predictor import RbmPredictor
+from rbmcli.models.starting_point import starting_point as starting_point_of_rbm
+
+
+def predictor_of(
+    model: RatingModel,
+    histories: Histories,
+    *,
+    exact: bool | None = None,
+    also_rated: CompressedRows | None = None,
+) -> Predictor:
+    """Return a model together with the ratings of the users who are asked for.
+
+    Parameters
+    ----------
+    model : RatingModel
+        The model.
+    histories : Histories
+        The users and their ratings.
+    exact : bool or None
+        Whether the hidden units of an RBM are summed out exactly; None does as it was trained to.
+    also_rated : CompressedRows or None
+        Pairs that are known to have been rated besides, for a model that makes use of them.
+    """
+    return RbmPredictor(_rbm(model), histories, exact=exact, also_rated=also_rated)
+
+
+def item_vectors(model: RatingModel) -> np.ndarray:
+    """Return a vector of length 1 for each item, float64 (items, P); zeros where the model holds nothing."""
+    return rbm_vectors.item_vectors(_rbm(model))
+
+
+def starting_point(model: RatingModel, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:
+    """Return level probabilities that lead to a prediction, see `rbmcli.models.starting_point`."""
+    return starting_point_of_rbm(_rbm(model), histories, item, own)
+
+
+def also_rated_for(
+    model: RatingModel, users: IdIndex, history: pa.Table, pairs: pa.Table
+) -> CompressedRows | None:
+    """Return pairs of unknown rating as a model needs them; None for one that makes no use of them."""
+    return for_asked(_rbm(model), users, history, pairs)
+
+
+def _rbm(model: RatingModel) -> Rbm:
+    assert isinstance(model, Rbm)
+    return model

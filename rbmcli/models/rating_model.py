@@ -1,0 +1,73 @@
+"""What every kind of model tells of itself, whatever it is made of."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from rbmcli.config.base import Settings
+from rbmcli.data.ids import IdIndex
+from rbmcli.data.levels import Levels
+from rbmcli.models.calibration import Calibration
+
+
+class RatingModel(Protocol):
+    """A trained model of ratings.
+
+    Attributes
+    ----------
+    kind : str
+        Name of its kind, as in `train --model`.
+    settings : Settings
+        How it was trained.
+    levels : Levels
+        The K levels of its scale.
+    user_ids, item_ids : IdIndex
+        The users and items that it knows.
+    item_ratings : ndarray of int64, shape (items,)
+        Training ratings of each item.
+    item_prior : ndarray of float32, shape (items, K)
+        Base rates of each item.
+    global_prior : ndarray of float32, shape (K,)
+        Base rates of all training ratings.
+    user_hash : ndarray of uint64, shape (users,)
+        A hash of each user's training ratings, to tell whether a history is the one trained on.
+    record : dict
+        JSON-ready facts of the training.
+    calibration : Calibration or None
+        What its probabilities are set right by.
+    rows : {"user", "item"}
+        Whose ratings make one training case.
+    takes_days, takes_also_rated : bool
+        Whether it makes use of the days of ratings, and of pairs whose rating is unknown.
+    """
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def levels(self) -> Levels: ...
+    @property
+    def user_ids(self) -> IdIndex: ...
+    @property
+    def item_ids(self) -> IdIndex: ...
+    @property
+    def item_ratings(self) -> np.ndarray: ...
+    @property
+    def item_prior(self) -> np.ndarray: ...
+    @property
+    def global_prior(self) -> np.ndarray: ...
+    @property
+    def user_hash(self) -> np.ndarray: ...
+    @property
+    def record(self) -> dict[str, Any]: ...
+    @property
+    def calibration(self) -> Calibration | None: ...
+    @property
+    def rows(self) -> str: ...
+    @property
+    def takes_days(self) -> bool: ...
+    @property
+    def takes_also_rated(self) -> bool: ...
