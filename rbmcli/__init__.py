@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rbmcli.config import (
+        BiasSettings,
         CatalogueSettings,
         CrossvalSettings,
         ExplainSettings,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from rbmcli.pipeline.tune import tune
 
 __all__ = [
+    "BiasSettings",
     "CatalogueSettings",
     "CrossvalSettings",
     "ExplainSettings",
@@ -69,6 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BiasSettings": "rbmcli.config",
     "CatalogueSettings": "rbmcli.config",
     "CrossvalSettings": "rbmcli.config",
     "ExplainSettings": "rbmcli.config",

@@ -11,7 +11,7 @@ from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset
+from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Learning, Machine, Model, Preset
 from rbmcli.cli.validation_options import HoldingOut, training_settings
 from rbmcli.config import CrossvalSettings
 from rbmcli.errors import GateError
@@ -56,11 +56,13 @@ def command(
     *,
     output: CrossvalOutput = None,
     folds: Folds = _DEFAULTS.folds,
+    model: Model = "rbm",
     preset: Preset = "fast",
     machine: Machine,
     learning: Learning,
     divergence: Divergence,
     discriminative: Discriminative,
+    effects: Effects,
     holding_out: HoldingOut,
     also_rated: AlsoRated = None,
     resamples: Resamples = _DEFAULTS.resamples,
@@ -85,8 +87,10 @@ def command(
 
         rbmcli crossval ratings.csv --folds 10 --config best.toml -o crossval
     """
-    model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    train_settings = training_settings(model, holding_out, running.seed)
+    given_machine = (
+        {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
+    )
+    train_settings = training_settings(model, given_machine, vars(effects), holding_out, running.seed)
     settings = CrossvalSettings(folds=folds, resamples=resamples)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.crossval import crossval

@@ -111,7 +111,8 @@ def _print(result: ExplainResult) -> None:
 
     expected = result.expected()
     start = [[words, expected[name]] for name, words in _START.items()]
-    start.append([_ROW_BIAS[result.rows], expected["row_bias"]])
+    if "row_bias" in expected:
+        start.append([_ROW_BIAS[result.rows], expected["row_bias"]])
     of = named(result.item, result.title)
     print_table(
         ["starting from", "expected"],
@@ -119,13 +120,12 @@ def _print(result: ExplainResult) -> None:
         title=f"user {result.user}, {of}",
     )
     print()
+    at_start = result.start.get("row_bias", result.start["all"])
     print_table(
         ["rating", "probability", "at the start"],
         [
             [f"{level:g}", share, start_share]
-            for level, share, start_share in zip(
-                result.levels, result.probabilities, result.start["row_bias"], strict=True
-            )
+            for level, share, start_share in zip(result.levels, result.probabilities, at_start, strict=True)
         ],
     )
     if not result.table.num_rows:

@@ -14,7 +14,7 @@ from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset
+from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Learning, Machine, Model, Preset
 from rbmcli.cli.validation_options import Validating, training_settings
 from rbmcli.data.outputs import told_target
 
@@ -30,11 +30,13 @@ def command(
     ],
     output: Output,
     *,
+    model: Model = "rbm",
     preset: Preset = "fast",
     machine: Machine,
     learning: Learning,
     divergence: Divergence,
     discriminative: Discriminative,
+    effects: Effects,
     validating: Validating,
     keeping: Keeping,
     reading: Reading,
@@ -42,7 +44,7 @@ def command(
     scale: Scale,
     running: Running,
 ) -> None:
-    """Train a Restricted Boltzmann Machine and write it to one Parquet file.
+    """Train a model, by default a Restricted Boltzmann Machine, and write it to one Parquet file.
 
     The parameters of the epoch with the best validation RMSE are kept. With a checkpoint, Ctrl-C and SIGTERM
     stop after the mini-batch under way, and all is saved. The same command with --resume goes on from there,
@@ -52,8 +54,10 @@ def command(
 
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
-    model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    settings = training_settings(model, validating, running.seed)
+    given_machine = (
+        {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
+    )
+    settings = training_settings(model, given_machine, vars(effects), validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
 

@@ -12,9 +12,19 @@ from rbmcli.config import TrainSettings
 
 DIVERGENCE = "Contrastive divergence"
 DISCRIMINATIVE = "Discriminative training"
+EFFECTS = "User and item effects (--model bias)"
 
 _DEFAULTS = TrainSettings()
 
+Model = Annotated[
+    Literal["rbm", "bias"],
+    typer.Option(
+        "--model",
+        help="rbm: a Restricted Boltzmann Machine. bias: regularised effects of users and items, the floor "
+        "of comparisons, with options in a panel of its own.",
+        rich_help_panel=MODEL,
+    ),
+]
 Preset = Annotated[
     Literal["fast", "accurate"],
     typer.Option(
@@ -239,6 +249,28 @@ class Divergence:
             rich_help_panel=DIVERGENCE,
         ),
     ] = False
+
+
+@dataclass(frozen=True)
+class Effects:
+    """How user and item effects are fitted."""
+
+    user_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--user-penalty",
+            help="Ratings of no effect that count against a user's [default: chosen on held-out ratings].",
+            rich_help_panel=EFFECTS,
+        ),
+    ] = None
+    item_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--item-penalty",
+            help="The same against an item's [default: chosen on held-out ratings].",
+            rich_help_panel=EFFECTS,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)

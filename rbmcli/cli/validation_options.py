@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rbmcli.cli.options import FILES, TRAINING, AlsoRated
-from rbmcli.config import TrainSettings
+from rbmcli.config import AnyTrainSettings, BiasSettings, TrainSettings
 from rbmcli.errors import UsageError
 
 _DEFAULTS = TrainSettings()
@@ -77,16 +77,22 @@ class HoldingOut:
 
 
 def training_settings(
-    model: Mapping[str, Any], validating: Validating | HoldingOut, seed: int
-) -> TrainSettings:
+    kind: str,
+    machine: Mapping[str, Any],
+    effects: Mapping[str, Any],
+    validating: Validating | HoldingOut,
+    seed: int,
+) -> AnyTrainSettings:
     """Return the settings of a training.
 
     Parameters
     ----------
-    model : mapping
-        Settings by name, but for those of the validation and the seed.
+    kind : {"rbm", "bias"}
+        What is trained.
+    machine, effects : mapping
+        Settings of the two kinds by name, but for those of the validation and the seed.
     validating : Validating or HoldingOut
-        How the number of epochs is chosen.
+        What is held out.
     seed : int
         Seed of everything random.
 
@@ -95,15 +101,24 @@ def training_settings(
     UsageError
         If they do not go together.
     """
-    if validating.no_valid and model["epochs"] is None:
+    others, defaults = (machine, TrainSettings()) if kind == "bias" else (effects, BiasSettings())
+    strange = [name for name, value in others.items() if value != getattr(defaults, name)]
+    if strange:
+        options = ", ".join("--" + name.replace("_", "-") for name in strange)
+        raise UsageError(
+            f"{options}: not an option of --model {kind}", hint="leave it out, or name another --model"
+        )
+    common: dict[str, Any] = {
+        "validation": "none" if validating.no_valid else "holdout",
+        "holdout": validating.holdout,
+        "seed": seed,
+    }
+    if kind == "bias":
+        refit = True if validating.refit is None else validating.refit
+        return BiasSettings(**effects, **common, refit=refit)
+    if validating.no_valid and machine["epochs"] is None:
         raise UsageError(
             "--no-valid needs --epochs: without validation nothing tells when to stop",
             hint="give the number of epochs, or leave out --no-valid to have it chosen",
         )
-    return TrainSettings(
-        **model,
-        validation="none" if validating.no_valid else "holdout",
-        holdout=validating.holdout,
-        refit=validating.refit,
-        seed=seed,
-    )
+    return TrainSettings(**machine, **common, refit=validating.refit)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbmcli.config.base import Settings
 from rbmcli.config.crossval import CrossvalSettings
+from rbmcli.config.effects import BiasSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
@@ -11,7 +12,12 @@ from rbmcli.config.prepare import PrepareSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
+AnyTrainSettings = TrainSettings | BiasSettings
+"""Settings of a training, of whatever kind of model."""
+
 __all__ = [
+    "AnyTrainSettings",
+    "BiasSettings",
     "CatalogueSettings",
     "CrossvalSettings",
     "ExplainSettings",

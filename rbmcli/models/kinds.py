@@ -9,11 +9,13 @@ from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.models import rbm_vectors
 from rbmcli.models.also_rated import for_asked
+from rbmcli.models.effects import BiasModel, BiasPredictor
 from rbmcli.models.histories import Histories
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.rbm_predictor import RbmPredictor
+from rbmcli.models.starting_point import base_rates
 from rbmcli.models.starting_point import starting_point as starting_point_of_rbm
 
 
@@ -37,16 +39,27 @@ def predictor_of(
     also_rated : CompressedRows or None
         Pairs that are known to have been rated besides, for a model that makes use of them.
     """
+    if isinstance(model, BiasModel):
+        return BiasPredictor(model, histories)
     return RbmPredictor(_rbm(model), histories, exact=exact, also_rated=also_rated)
+
+
+def has_vectors(model: RatingModel) -> bool:
+    """Return whether a model holds anything of items by which they could be alike."""
+    return not isinstance(model, BiasModel)
 
 
 def item_vectors(model: RatingModel) -> np.ndarray:
     """Return a vector of length 1 for each item, float64 (items, P); zeros where the model holds nothing."""
+    if isinstance(model, BiasModel):
+        return np.zeros((len(model.item_ids), 1))
     return rbm_vectors.item_vectors(_rbm(model))
 
 
 def starting_point(model: RatingModel, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:
     """Return level probabilities that lead to a prediction, see `rbmcli.models.starting_point`."""
+    if isinstance(model, BiasModel):
+        return base_rates(model, histories, item, own)
     return starting_point_of_rbm(_rbm(model), histories, item, own)
 
 
@@ -54,6 +67,8 @@ def also_rated_for(
     model: RatingModel, users: IdIndex, history: pa.Table, pairs: pa.Table
 ) -> CompressedRows | None:
     """Return pairs of unknown rating as a model needs them; None for one that makes no use of them."""
+    if isinstance(model, BiasModel):
+        return None
     return for_asked(_rbm(model), users, history, pairs)
 
 

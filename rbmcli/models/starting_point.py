@@ -8,7 +8,26 @@ from rbmcli.kernels.row_bias import Tallies, row_biases
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.priors import smoothed, tallies_of
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
+
+STRENGTH = 20.0
+
+
+def base_rates(model: RatingModel, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:
+    """Return the shares of the levels among all ratings, the item's and the user's, as `starting_point` does.
+
+    Those of few ratings are held to the shares of all by `STRENGTH` ratings.
+    """
+    counts = histories.count[0].astype(np.float64)
+    if own != NOT_OWN:
+        counts[own] -= 1
+    overall = model.global_prior.astype(np.float64)
+    return {
+        "all": overall,
+        "item": model.item_prior[item].astype(np.float64),
+        "user": (counts + STRENGTH * overall) / (counts.sum() + STRENGTH),
+    }
 
 
 def starting_point(model: Rbm, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:

@@ -14,10 +14,10 @@ from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import digest, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
-from rbmcli.models import rbm_file
+from rbmcli.models import effects_file, rbm_file
 from rbmcli.models.rating_model import RatingModel
 
-_FILES = {rbm_file.KIND: rbm_file}
+_FILES: dict[str, Any] = {file.KIND: file for file in (rbm_file, effects_file)}
 """What reads and writes the arrays of each kind."""
 
 _DESCRIBED = frozenset(
@@ -88,4 +88,5 @@ def _describe(model: RatingModel) -> dict[str, Any]:
 def _from_table(table: pa.Table, metadata: dict[str, Any]) -> RatingModel:
     file = _FILES[metadata["kind"]]
     record = {key: value for key, value in metadata.items() if key not in _DESCRIBED | frozenset(file.FACTS)}
-    return file.from_table(table, metadata, record)
+    model: RatingModel = file.from_table(table, metadata, record)
+    return model

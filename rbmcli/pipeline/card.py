@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from rbmcli.data.levels import Levels
 from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import read_columns
-from rbmcli.errors import DataError
+from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.card_text import card_text
 from rbmcli.pipeline.rating_spread import Spread
 
@@ -56,6 +56,11 @@ def model_card(path: Path, where: str) -> ModelCard:
         If it is no model.
     """
     table, metadata = read_columns(path, ["part", "n_ratings"], MODEL, name=where)
+    if metadata.get("kind") != "rbm":
+        raise MismatchError(
+            f"{where}: a model of kind '{metadata.get('kind')}', and cards are written of kind 'rbm' so far",
+            hint="rbmcli inspect without --card tells its settings and figures",
+        )
     try:
         levels = Levels.from_metadata(metadata)
         if levels is None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rbmcli.config import CrossvalSettings, InputSettings, LevelSettings, TrainSettings
+from rbmcli.config import AnyTrainSettings, CrossvalSettings, InputSettings, LevelSettings, TrainSettings
 from rbmcli.data.fingerprints import column_fingerprint
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, told_target
@@ -87,7 +87,7 @@ def crossval(
     also_rated: Source | None = None,
     fail_if: Sequence[str] = (),
     settings: CrossvalSettings = CrossvalSettings(),  # noqa: B008
-    train_settings: TrainSettings = TrainSettings(),  # noqa: B008
+    train_settings: AnyTrainSettings = TrainSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,

@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rbmcli.config import CrossvalSettings, InputSettings, LevelSettings, PrepareSettings, TrainSettings
+from rbmcli.config import (
+    AnyTrainSettings,
+    CrossvalSettings,
+    InputSettings,
+    LevelSettings,
+    PrepareSettings,
+)
 from rbmcli.data.fingerprints import column_fingerprint, run_fingerprint
 from rbmcli.data.intake import Source, read_pairs, read_ratings
 from rbmcli.data.levels import Levels
@@ -47,7 +53,7 @@ class CrossvalInput:
     table: pa.Table
     fold: np.ndarray
     folds: int
-    settings: TrainSettings
+    settings: AnyTrainSettings
     input_settings: InputSettings
     level_settings: LevelSettings
     also_rated: pa.Table | None
@@ -66,7 +72,7 @@ def read_crossval_input(
     ratings: Source,
     also_rated: Source | None,
     settings: CrossvalSettings,
-    train_settings: TrainSettings,
+    train_settings: AnyTrainSettings,
     input_settings: InputSettings,
     level_settings: LevelSettings,
     progress: Progress,
@@ -120,7 +126,7 @@ def _description(
     pairs: pa.Table | None,
     scale: Levels | int,
     settings: CrossvalSettings,
-    train_settings: TrainSettings,
+    train_settings: AnyTrainSettings,
     input_settings: InputSettings,
 ) -> dict[str, Any]:
     """Return what tells a cross-validation from others, as a file gives it back."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rbmcli.config import CrossvalSettings, InputSettings, LevelSettings, TrainSettings
+from rbmcli.config import AnyTrainSettings, CrossvalSettings, InputSettings, LevelSettings
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target
 from rbmcli.pipeline.crossval_files import (
@@ -30,7 +30,7 @@ def plan_crossval(
     *,
     also_rated: Source | None,
     settings: CrossvalSettings,
-    train_settings: TrainSettings,
+    train_settings: AnyTrainSettings,
     input_settings: InputSettings,
     level_settings: LevelSettings,
     progress: Progress,

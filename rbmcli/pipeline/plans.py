@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 
 from rbmcli.config import (
+    AnyTrainSettings,
+    BiasSettings,
     InputSettings,
     LevelSettings,
     PredictSettings,
@@ -135,7 +137,7 @@ def plan_train(
     *,
     valid: Source | None,
     also_rated: Source | None,
-    settings: TrainSettings,
+    settings: AnyTrainSettings,
     input_settings: InputSettings,
     level_settings: LevelSettings,
     progress: Progress,
@@ -148,7 +150,7 @@ def plan_train(
     return Plan(facts, [PlannedOutput(str(output), rows, numbers, stands(output))], memory)
 
 
-def training_plan(given: TrainingInput, settings: TrainSettings) -> tuple[dict[str, Any], int, int]:
+def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dict[str, Any], int, int]:
     """Return what is found in training ratings, and about the bytes of the model and of memory.
 
     Parameters
@@ -159,7 +161,18 @@ def training_plan(given: TrainingInput, settings: TrainSettings) -> tuple[dict[s
         The settings as they were given.
     """
     shape = shape_of(given.ratings, given.held_out, given.levels)
-    ways = candidates(given.settings, shape)
+    facts: dict[str, Any] = {
+        "ratings": shape.ratings,
+        "users": shape.users,
+        "items": shape.items,
+        "levels": given.levels.describe(),
+        "held_out": int(given.held_out.sum()),
+    }
+    memory = _peak_memory() + shape.ratings * _BATCH_BYTES
+    if isinstance(given.settings, BiasSettings):
+        numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
+        return {**facts, "settings": given.settings.as_dict()}, numbers, memory
+    ways = candidates(given.rbm_settings, shape)
     largest, numbers = 0, 0
     for way in ways:
         rows, columns = (shape.users, shape.items) if way.by == "user" else (shape.items, shape.users)
@@ -169,16 +182,11 @@ def training_plan(given: TrainingInput, settings: TrainSettings) -> tuple[dict[s
         largest = max(largest, _COPIES_IN_TRAINING * columns * one + states)
         stored = columns * one + (states if way.by == "item" else rows * len(given.levels) * 4)
         numbers = max(numbers, stored)
-    facts = {
-        "ratings": shape.ratings,
-        "users": shape.users,
-        "items": shape.items,
-        "levels": given.levels.describe(),
-        "held_out": int(given.held_out.sum()),
+    facts |= {
         "ways_to_try_first": len(ways),
         "settings": ways[0].as_dict() if len(ways) == 1 else settings.as_dict(),
     }
-    return facts, numbers, _peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
+    return facts, numbers, memory + _KERNEL_BYTES + largest
 
 
 def plan_predict(

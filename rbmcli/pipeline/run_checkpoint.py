@@ -181,13 +181,13 @@ def _check_replaceable(path: Path, progress: Progress) -> None:
 
 def _description(given: TrainingInput) -> dict[str, Any]:
     """Return what tells a run from others, and how long it is."""
-    settings = given.settings.as_dict()
+    settings = given.rbm_settings.as_dict()
     del settings["epochs"]
     shape = shape_of(given.ratings, given.held_out, given.levels)
     description = {
         "settings": settings,
-        "most_epochs": resolved(given.settings, shape).epochs,
-        "seed": given.settings.seed,
+        "most_epochs": resolved(given.rbm_settings, shape).epochs,
+        "seed": given.rbm_settings.seed,
         "data": given.fingerprints(),
         **given.levels.as_metadata(),
         "versions": installed_versions(),

@@ -16,6 +16,8 @@ from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.readers.opening import Source
 from rbmcli.data.schemas import NEIGHBOURS
 from rbmcli.data.storage import write_table
+from rbmcli.errors import MismatchError
+from rbmcli.models.kinds import has_vectors
 from rbmcli.models.similarity import nearest
 from rbmcli.models.store import fingerprint
 from rbmcli.pipeline.asking import Model, find_item, open_model, titles_of
@@ -113,6 +115,11 @@ def similar(
     """
     check_target(output, [model, items])
     model = open_model(model)
+    if not has_vectors(model):
+        raise MismatchError(
+            f"a model of kind '{model.kind}' holds nothing of items that could be alike",
+            hint="ask a model of another kind, such as rbmcli train --model rbm",
+        )
     place = find_item(model, item)
     catalogue = None if items is None else read_catalogue(items, catalogue_settings, progress)
     found, alike = nearest(model, place, settings.top, settings.min_support)

@@ -8,12 +8,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from rbmcli.config import InputSettings, LevelSettings, TrainSettings
+from rbmcli.config import AnyTrainSettings, BiasSettings, InputSettings, LevelSettings, TrainSettings
 from rbmcli.config.train import SECONDS_BETWEEN_SAVES
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.errors import UsageError
 from rbmcli.models.checkpoint import Checkpoint
+from rbmcli.models.effects_training import train_bias
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
@@ -51,7 +52,7 @@ def train(
     *,
     valid: Source | None = None,
     also_rated: Source | None = None,
-    settings: TrainSettings = TrainSettings(),  # noqa: B008
+    settings: AnyTrainSettings = TrainSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,
@@ -60,7 +61,7 @@ def train(
     checkpoint_interval: float = SECONDS_BETWEEN_SAVES,
     stop: Callable[[], bool] | None = None,
 ) -> TrainResult:
-    """Train a Restricted Boltzmann Machine on ratings.
+    """Train a model of ratings, by default a Restricted Boltzmann Machine.
 
     Parameters
     ----------
@@ -73,8 +74,8 @@ def train(
         nothing with ``settings.validation == "none"``.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown; they enter the hidden units.
-    settings : TrainSettings
-        The model and its training.
+    settings : TrainSettings or BiasSettings
+        The kind of model, and its training.
     input_settings : InputSettings
         How ratings are read.
     level_settings : LevelSettings
@@ -112,6 +113,11 @@ def train(
         If training leaves the finite numbers; then no model is written.
     """
     check_target(output, [ratings, valid, also_rated])
+    if isinstance(settings, BiasSettings) and (checkpoint is not None or also_rated is not None):
+        raise UsageError(
+            "--checkpoint and --also-rated are for --model rbm: user and item effects are fitted in seconds, "
+            "to ratings alone"
+        )
     if resume and checkpoint is None:
         raise UsageError("--resume goes on from a checkpoint: give --checkpoint FILE too")
     sources = [ratings, valid, also_rated]
@@ -127,17 +133,25 @@ def train(
             )
             file = stack.enter_context(opened)
         given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
-        model = _trained(given, file, stop, progress)
+        if isinstance(given.settings, BiasSettings):
+            model: RatingModel = train_bias(
+                given.ratings, given.held_out, given.levels, given.settings, progress
+            )
+        else:
+            model = _trained(given, file, stop, progress)
     model.record["data_fingerprint"] = given.fingerprint
     return _result(model, output, progress)
 
 
 def _trained(
-    given: TrainingInput, file: RunCheckpoint | None, stop: Callable[[], bool] | None, progress: Progress
+    given: TrainingInput,
+    file: RunCheckpoint | None,
+    stop: Callable[[], bool] | None,
+    progress: Progress,
 ) -> RatingModel:
     """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
     stop = stop or (lambda: False)
-    parts = given.ratings, given.held_out, given.levels, given.settings, progress
+    parts = given.ratings, given.held_out, given.levels, given.rbm_settings, progress
     with telling_how_to_go_on(file.path if file else None, progress):
         if file is None:
             return train_rbm(*parts, Checkpoint(stop))

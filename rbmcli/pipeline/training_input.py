@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from rbmcli.config import InputSettings, LevelSettings, PrepareSettings, TrainSettings
+from rbmcli.config import AnyTrainSettings, InputSettings, LevelSettings, PrepareSettings, TrainSettings
 from rbmcli.data.duplicates import resolve_duplicates
 from rbmcli.data.fingerprints import column_fingerprint, ratings_fingerprint, run_fingerprint
 from rbmcli.data.ids import align_ids
@@ -50,8 +50,14 @@ class TrainingInput:
     ratings: LevelledRatings
     held_out: np.ndarray
     levels: Levels
-    settings: TrainSettings
+    settings: AnyTrainSettings
     fingerprint: str
+
+    @property
+    def rbm_settings(self) -> TrainSettings:
+        """The settings, of the training of an RBM."""
+        assert isinstance(self.settings, TrainSettings)
+        return self.settings
 
     def fingerprints(self) -> dict[str, Any]:
         """Return what tells all data of a run from other data, by what it is; None for what there is not."""
@@ -75,7 +81,7 @@ def read_training(
     ratings: Source,
     valid: Source | None,
     also_rated: Source | None,
-    settings: TrainSettings,
+    settings: AnyTrainSettings,
     input_settings: InputSettings,
     level_settings: LevelSettings,
     progress: Progress,
@@ -119,7 +125,7 @@ _COLUMNS = ["user", "item", "rating"]
 _HOLDOUT_SALT = 0x5D588B656C078965
 
 
-def _with_validation(settings: TrainSettings, has_file: bool) -> TrainSettings:
+def _with_validation(settings: AnyTrainSettings, has_file: bool) -> AnyTrainSettings:
     if has_file and settings.validation == "none":
         raise UsageError("validation ratings are given, but --no-valid says to do without: leave one out")
     if has_file:
@@ -202,7 +208,7 @@ def _also_rated(
     return user, item
 
 
-def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress: Progress) -> np.ndarray:
+def _held_out(codes: PairCodes, n_given: int, settings: AnyTrainSettings, progress: Progress) -> np.ndarray:
     """Return which ratings serve as validation; those given for it come after the `n_given` others."""
     count = len(codes.user_codes)
     if settings.validation != "holdout":
@@ -217,7 +223,7 @@ def _held_out(codes: PairCodes, n_given: int, settings: TrainSettings, progress:
     return held_out
 
 
-def _check_amounts(held_out: np.ndarray, settings: TrainSettings, where: str) -> None:
+def _check_amounts(held_out: np.ndarray, settings: AnyTrainSettings, where: str) -> None:
     n_valid = int(np.count_nonzero(held_out))
     if n_valid == len(held_out):
         raise DataError(f"{where}: no ratings are left to train on")

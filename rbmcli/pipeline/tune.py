@@ -130,7 +130,7 @@ def tune(
     journal_path = checked_journal(output, journal, [ratings, valid, also_rated])
     read = read_training(ratings, valid, also_rated, given, input_settings, level_settings, progress)
     shape = shape_of(read.ratings, read.held_out, read.levels)
-    space = search_space(read.settings, list(fixed or {}), shape)
+    space = search_space(read.rbm_settings, list(fixed or {}), shape)
     with (
         _optuna_quiet(),
         open_study(journal_path, _description(read, space, fixed or {})) as study,
