@@ -7,6 +7,7 @@ from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
+from rbmcli.config.report import ReportSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
@@ -18,6 +19,7 @@ __all__ = [
     "PredictSettings",
     "PrepareSettings",
     "RecommendSettings",
+    "ReportSettings",
     "ResolvedSettings",
     "Settings",
     "SimilarSettings",

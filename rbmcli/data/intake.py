@@ -44,7 +44,7 @@ class _Part:
 
 
 def read_ratings(
-    source: Source | Sequence[Source],
+    source: Source | RatingsTable | Sequence[Source],
     settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
     levels: Levels | None = None,
@@ -55,7 +55,8 @@ def read_ratings(
     ----------
     source : path, table, or sequence of these
         Text, JSON Lines, Arrow or Parquet (a file or a folder), text compressed or not; '-' is standard
-        input, and an address such as s3://bucket/name a file or folder of a remote store.
+        input, and an address such as s3://bucket/name a file or folder of a remote store. Ratings that were
+        read already are returned as they are.
     settings : InputSettings
         Columns, types, and what to do with bad rows and duplicates.
     progress : Progress
@@ -71,6 +72,8 @@ def read_ratings(
     MismatchError
         If files of two runs of prepare are mixed.
     """
+    if isinstance(source, RatingsTable):
+        return source
     sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise DataError("no ratings: expected at least one input")
