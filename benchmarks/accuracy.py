@@ -30,7 +30,7 @@ from benchmarks.runs import GROUPS, NEW_USERS, NOTHING, Run
 
 _CHOSEN = ("by", "objective", "fine_tune", "hidden", "level_functions", "penalty", "weight_decay", "refit")
 _RATES = ("learning_rate", "network_rate")
-_BIAS = "baseline=user+item bias"
+_BIAS = "user+item bias"
 _LEFT_FINITE = "left the finite numbers"
 
 
@@ -122,15 +122,14 @@ class Bench:
             )
         )
         known = () if split.truth in self._bias else ("--history", split.known)
-        segments = needed(run_command("evaluate", predictions, "--truth", split.truth, *known)).figures[
-            "segments"
-        ]
+        judged = needed(run_command("evaluate", predictions, "--truth", split.truth, *known)).figures
+        figures = {each["name"]: each["segments"]["all"] for each in judged["predictors"]}
         if known:
-            self._bias[split.truth] = segments[_BIAS]["rmse"]
+            self._bias[split.truth] = figures[_BIAS]["rmse"]
         return {
-            "n": segments["all"]["n"],
-            "rmse": segments["all"]["rmse"],
-            "nll": segments["all"].get("nll"),
+            "n": figures["model"]["n"],
+            "rmse": figures["model"]["rmse"],
+            "nll": figures["model"].get("nll"),
             "bias_rmse": self._bias[split.truth],
             "predict_cpu_seconds": predicted.cpu_seconds,
             "sources": {name: count for name, count in predicted.figures["sources"].items() if count},

@@ -54,7 +54,7 @@ def test_frames_go_in_and_out_at_every_step() -> None:
     assert predictions["user"].tolist() == pairs["user"].tolist()
     assert set(recommended["user"]) == set(pairs["user"])
     error = predictions["prediction"] - predictions["rating"]
-    assert figures.as_dict()["segments"]["all"]["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
+    assert figures.segments()["all"]["rmse"] == pytest.approx(np.sqrt((error**2).mean()), rel=1e-6)
 
 
 def test_a_table_is_never_changed_by_what_it_is_given_to() -> None:

@@ -75,9 +75,9 @@ def test_a_csv_in_a_pipe_becomes_predictions_recommendations_and_metrics(
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    segments = json.loads(done.stdout)["figures"]["segments"]
-    assert segments["all"]["n"] == len(column(tmp_path / "data" / "test.parquet", "user"))
-    assert segments["all"]["rmse"] < segments["baseline=global mean"]["rmse"]
+    model, global_mean = json.loads(done.stdout)["figures"]["predictors"][:2]
+    assert model["segments"]["all"]["n"] == len(column(tmp_path / "data" / "test.parquet", "user"))
+    assert model["segments"]["all"]["rmse"] < global_mean["segments"]["all"]["rmse"]
     ranks = column(tmp_path / "r.parquet", "rank")
     assert len(ranks) == 3 * len(set(column(tmp_path / "data" / "train.parquet", "user")))
     assert set(ranks) == {1, 2, 3}
@@ -126,8 +126,8 @@ def test_the_accurate_preset_with_pairs_of_unknown_rating_goes_through_all_steps
 
     assert done.returncode == 0, done.stderr
     assert "chosen for its validation RMSE of" in done.stderr
-    segments = json.loads(done.stdout)["figures"]["segments"]
-    assert segments["all"]["rmse"] < segments["baseline=global mean"]["rmse"]
+    model, global_mean = json.loads(done.stdout)["figures"]["predictors"][:2]
+    assert model["segments"]["all"]["rmse"] < global_mean["segments"]["all"]["rmse"]
     assert set(column(tmp_path / "r.parquet", "rank")) == {1, 2}
     train, valid, test = (tmp_path / "data" / f"{name}.parquet" for name in ("train", "valid", "test"))
     users, items = (set(column(train, name)) | set(column(valid, name)) for name in ("user", "item"))

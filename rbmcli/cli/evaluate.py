@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from rbmcli.cli.console import CommandResult, open_progress, print_line, print_result, print_table
+from rbmcli.cli.console import CommandResult, open_progress, print_result
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.evaluation_tables import print_evaluation
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, MODEL, FailIf, OutputFormat, Reading, Running
 from rbmcli.cli.streams import Use
 from rbmcli.errors import GateError
 
 if TYPE_CHECKING:
-    from rbmcli.pipeline.evaluate import EvaluateResult
+    from rbmcli.pipeline.evaluation import EvaluateResult
 
 
 Truth = Annotated[
@@ -36,6 +36,17 @@ History = Annotated[
         metavar="RATINGS",
         help="Ratings to fit the baselines on: those that the model was trained on.",
         rich_help_panel=FILES,
+    ),
+]
+Segments = Annotated[
+    str | None,
+    typer.Option(
+        "--segments",
+        metavar="NAME,...",
+        help="Cut the pairs by source, level (the true one), activity (ratings of the user in the history), "
+        "popularity (of the item), time, or any column of the predictions or of the truth; all is the first "
+        "five [default: source].",
+        rich_help_panel=MODEL,
     ),
 ]
 Resamples = Annotated[
@@ -66,37 +77,45 @@ MetricsOutput = Annotated[
 def command(
     *,
     predictions: Annotated[
-        str,
+        list[str],
         Use.READ,
         typer.Argument(
-            metavar="PREDICTIONS", help="File of predictions; - is standard input.", show_default=False
+            metavar="PREDICTIONS...",
+            help="Files of predictions, which are compared where there are several; - is standard input.",
+            show_default=False,
         ),
     ],
     truth: Truth = None,
     history: History = None,
     output: MetricsOutput = None,
     output_format: OutputFormat = "auto",
+    segments: Segments = None,
     resamples: Resamples = 1000,
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
 ) -> None:
-    """Tell how good predictions are.
+    """Tell how good predictions are, and which of several are better.
 
     RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood, the ranked
-    probability score, and accuracy and quadratic-weighted kappa of the most probable level too; by source
-    of the prediction; and, given a history, the same of the global mean, the item mean and the
-    regularised user+item bias. Beside the RMSE stands its 95% interval: where that of other users of the
-    same kind would lie.
+    probability score, accuracy and quadratic-weighted kappa of the most probable level, and the expected
+    calibration error beside what a perfectly calibrated model would stay below; by segment; and, given a
+    history, the same of the global mean, the item mean and the regularised user+item bias. Beside the RMSE
+    stands its 95% interval: where that of other users of the same kind would lie. Differences have intervals
+    of their own, of the same users drawn for both.
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
+
+        rbmcli evaluate a.parquet b.parquet --truth test.parquet --segments level,time
     """
     from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.segments import parse_segments
 
     as_json = output is not None and output_format == "auto" and output.lower().endswith(".json")
     settings, progress, failure = reading.settings(), open_progress(running), None
     given: dict[str, Any] = {
+        "segments": None if segments is None else parse_segments(segments),
         "truth": truth,
         "history": history,
         "input_settings": settings,
@@ -115,57 +134,13 @@ def command(
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("EvaluateResult", error.result), error
     files = () if output is None or failure else (output,)
-    drawn = settings.as_dict() | {"resamples": resamples}
+    drawn = settings.as_dict() | {"resamples": resamples, "segments": given["segments"]}
     outcome = CommandResult("evaluate", drawn, result.as_dict(), files, running.seed)
     if files and as_json:
         outcome.write(files[0])
     if running.json:
         print_result(outcome, progress)
     elif output != "-":
-        _print_tables(result)
+        print_evaluation(result)
     if failure is not None:
         raise failure
-
-
-def _print_tables(result: EvaluateResult) -> None:
-    from rbmcli.pipeline.evaluate import ALL, BASELINE, SOURCE
-
-    segments = result.segments()
-    models = {
-        "model" if name == ALL else name.removeprefix(BASELINE): figures
-        for name, figures in segments.items()
-        if name == ALL or name.startswith(BASELINE)
-    }
-    intervals = result.intervals()
-    ends = {
-        "model" if name == ALL else name.removeprefix(BASELINE): found.get("rmse")
-        for name, found in intervals.items()
-    }
-    _print_segments(models, ["rmse", "mae", "nll", "rps", "accuracy", "kappa"], "predictor", ends)
-    sources = {
-        name.removeprefix(SOURCE): figures for name, figures in segments.items() if name.startswith(SOURCE)
-    }
-    if sources:
-        print_line()
-        _print_segments(sources, ["share", "rmse", "mae"], "source")
-
-
-def _print_segments(
-    segments: dict[str, dict[str, float]],
-    metrics: list[str],
-    head: str,
-    ends: Mapping[str, list[float] | None] | None = None,
-) -> None:
-    """Print the figures of segments, and where there are any the ends of the interval of the RMSE."""
-    present = [metric for metric in metrics if any(metric in figures for figures in segments.values())]
-    columns = [head, "n", *present]
-    rows: list[list[object]] = [
-        [name, figures["n"], *(figures.get(metric) for metric in present)]
-        for name, figures in segments.items()
-    ]
-    if ends:
-        place = columns.index("rmse") + 1
-        columns[place:place] = ["from", "to"]
-        for row in rows:
-            row[place:place] = ends.get(str(row[0])) or ("", "")
-    print_table(columns, rows)

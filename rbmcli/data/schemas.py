@@ -70,6 +70,8 @@ METRICS = Contract(
     1,
     {
         "metric": ("string",),
+        "predictor": ("string",),
+        "against": ("string",),
         "segment": ("string",),
         "value": ("double",),
         "low": ("double",),

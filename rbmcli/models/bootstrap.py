@@ -94,6 +94,7 @@ def paired_intervals(
     resamples: int = RESAMPLES,
     level: float = LEVEL,
     figures: SmoothFigures = RATING_FIGURES,
+    compared: Sequence[tuple[int, int]] | None = None,
 ) -> list[PairedDifference]:
     """Return the differences between models on the same pairs, with their intervals.
 
@@ -105,13 +106,15 @@ def paired_intervals(
         Sums of each user's pairs, of each model; the users are the same, in the same order.
     seed, resamples, level, figures
         As for `intervals`.
+    compared : sequence of tuple of int, optional
+        Places of the models to compare; each two of them if not given.
 
     Returns
     -------
     list of PairedDifference
-        One for each two models: first with second, first with third, and so on.
+        One for each of `compared`; without it first with second, first with third, and so on.
     """
-    compared = list(combinations(range(len(moments)), 2))
+    compared = list(combinations(range(len(moments)), 2)) if compared is None else list(compared)
     if not compared:
         return []
     found = zip(compared, *_estimated(moments, compared, seed, resamples, level, figures), strict=True)

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rbmcli.kernels.calibration import drawn_hits
-
 BINS = 15
 DRAWS = 200
 QUANTILE = 0.95
@@ -132,6 +130,9 @@ def error_if_calibrated(
     quantile : float
         Share of draws whose error is below what is returned.
     """
+    # Here, because the kernels take a third of a second to load.
+    from rbmcli.kernels.calibration import drawn_hits
+
     table = reliability(probabilities, np.zeros(len(probabilities), np.uint8), bins)
     hits = np.empty((draws, *table.count.shape), np.int64)
     drawn_hits(np.ascontiguousarray(probabilities), np.uint64(seed), hits)

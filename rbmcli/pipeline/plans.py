@@ -22,7 +22,7 @@ from rbmcli.config import (
     TuneSettings,
 )
 from rbmcli.data.formats import format_of
-from rbmcli.data.intake import Source, read_pairs, read_ratings
+from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
 from rbmcli.data.storage import write_to
 from rbmcli.kernels.arrays import Parameters
@@ -30,6 +30,7 @@ from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
 from rbmcli.pipeline.asking import Model
+from rbmcli.pipeline.evaluation_input import read_evaluation_input
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
@@ -252,8 +253,9 @@ def plan_tune(
 
 
 def plan_evaluate(
-    predictions: Source,
+    predictions: Sequence[Source],
     *,
+    segments: Sequence[str] | None,
     truth: Source | None,
     history: Source | None,
     output: Target | None,
@@ -261,12 +263,14 @@ def plan_evaluate(
     progress: Progress,
 ) -> Plan:
     """Return what `evaluate` would do, with the parameters of that; raises as it does."""
-    check_target(output, [predictions, truth, history])
-    asked = read_pairs(predictions, input_settings, progress)
-    facts: dict[str, Any] = {"predictions": asked.table.num_rows}
-    for name, source in (("truth", truth), ("history", history)):
-        if source is not None:
-            facts[name] = read_ratings(source, input_settings, progress).table.num_rows
+    check_target(output, [*predictions, truth, history])
+    given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
+    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    facts |= {
+        name: table.table.num_rows
+        for name, table in (("truth", given.told), ("history", given.ratings))
+        if table is not None
+    }
     rows = sum(facts.values())
     written = (
         [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, _stands(output))]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +35,14 @@ class ScoredPairs:
         Where each prediction came from, if the predictions tell.
     probabilities : ndarray of float32, shape (n, K), or None
         Probability of each level, if the predictions tell.
+    has_probabilities : bool
+        Whether there is a column of them, even if nothing tells what levels they are of.
     levels : Levels or None
         The K levels.
+    columns : pyarrow.Table
+        Further columns that were wanted, of the predictions or else of the truth; n rows.
+    seconds : ndarray of float64, shape (n,), or None
+        When each rating was made, NaN where that is not known; None where nothing tells or it is not wanted.
     row : ndarray of int64, shape (n,)
         Row of each pair in the predictions, from 1.
     unmatched : int
@@ -49,7 +56,10 @@ class ScoredPairs:
     rating: np.ndarray
     source: np.ndarray | None
     probabilities: np.ndarray | None
+    has_probabilities: bool
     levels: Levels | None
+    columns: pa.Table
+    seconds: np.ndarray | None
     row: np.ndarray
     unmatched: int
     where: str
@@ -57,8 +67,65 @@ class ScoredPairs:
     def __len__(self) -> int:
         return len(self.rating)
 
+    def take(self, place: np.ndarray) -> ScoredPairs:
+        """Return the pairs at some places, in their order; what is left out counts as unmatched."""
+        rows = pa.array(place)
+        return replace(
+            self,
+            pairs=self.pairs.take(rows),
+            prediction=self.prediction[place],
+            rating=self.rating[place],
+            source=None if self.source is None else self.source[place],
+            probabilities=None if self.probabilities is None else self.probabilities[place],
+            columns=self.columns.take(rows),
+            seconds=None if self.seconds is None else self.seconds[place],
+            row=self.row[place],
+            unmatched=self.unmatched + len(self) - len(place),
+        )
 
-def join_with_truth(predictions: PairsTable, truth: RatingsTable | None) -> ScoredPairs:
+
+def scored_alike(scored: Sequence[ScoredPairs]) -> list[ScoredPairs]:
+    """Return several predictions on the pairs that all of them have, in the order of the first.
+
+    Raises
+    ------
+    MismatchError
+        If there is no such pair, or a pair is rated differently here and there.
+    """
+    first = scored[0]
+    places = [
+        PairJoin.of(first.pairs, first.where, each.pairs, each.where).known_row() for each in scored[1:]
+    ]
+    common = np.flatnonzero(np.logical_and.reduce([np.ones(len(first), bool), *(at >= 0 for at in places)]))
+    if len(common) == 0:
+        raise MismatchError(
+            f"{first.where}: none of its {len(first):,} pairs is in each of "
+            f"{', '.join(each.where for each in scored[1:])}",
+            hint="compare predictions of the same pairs",
+        )
+    alike = [first.take(common) if len(common) < len(first) else first]
+    for each, place in zip(scored[1:], places, strict=True):
+        taken = each.take(place[common])
+        differs = np.flatnonzero(taken.rating != alike[0].rating)
+        if len(differs):
+            at = int(differs[0])
+            raise MismatchError(
+                f"{first.where} and {each.where}: rated {alike[0].rating[at]:g} in row {alike[0].row[at]} of "
+                f"the one and {taken.rating[at]:g} in row {taken.row[at]} of the other "
+                f"({len(differs):,} pairs differ)",
+                hint="give the ratings to compare with as --truth",
+            )
+        alike.append(taken)
+    return alike
+
+
+def join_with_truth(
+    predictions: PairsTable,
+    truth: RatingsTable | None,
+    columns: Collection[str] = (),
+    *,
+    seconds: bool = False,
+) -> ScoredPairs:
     """Join predictions with ratings.
 
     Parameters
@@ -67,6 +134,10 @@ def join_with_truth(predictions: PairsTable, truth: RatingsTable | None) -> Scor
         Columns user, item and prediction; rating, unless there is a truth; source and probabilities if known.
     truth : RatingsTable or None
         What really happened; None takes the rating column of the predictions.
+    columns : collection of str
+        Further columns that are wanted, where there are any of the name.
+    seconds : bool
+        Whether it is wanted when ratings were made: as the truth tells it, or else the predictions.
 
     Raises
     ------
@@ -82,6 +153,8 @@ def join_with_truth(predictions: PairsTable, truth: RatingsTable | None) -> Scor
     prediction = finite_column(table, "prediction", where)
     row = np.arange(1, len(table) + 1)
     unmatched = 0
+    further = {name: table[name] for name in table.column_names if name in columns}
+    moment = predictions.timestamp if seconds else None
     if truth is not None:
         place = PairJoin.of(table, where, truth.table, truth.where).known_row()
         kept = np.flatnonzero(place >= 0)
@@ -91,7 +164,13 @@ def join_with_truth(predictions: PairsTable, truth: RatingsTable | None) -> Scor
                 hint="give the ratings that the predictions are about as --truth",
             )
         unmatched = len(table) - len(kept)
+        told = truth.table.take(pa.array(place[kept]))
         rating = finite_column(truth.table, "rating", truth.where)[place[kept]]
+        further = {name: column.take(pa.array(kept)) for name, column in further.items()}
+        further |= {name: told[name] for name in told.column_names if name in columns and name not in further}
+        moment = None if moment is None else moment.take(pa.array(kept))
+        if seconds and "timestamp" in told.column_names:
+            moment = told["timestamp"]
         table, prediction, row = table.take(pa.array(kept)), prediction[kept], row[kept]
     elif "rating" in table.column_names:
         rating = finite_column(table, "rating", where)
@@ -107,7 +186,10 @@ def join_with_truth(predictions: PairsTable, truth: RatingsTable | None) -> Scor
         rating=rating,
         source=_sources(table, where),
         probabilities=_probabilities(table, levels, where),
+        has_probabilities="probabilities" in table.column_names,
         levels=levels,
+        columns=pa.table(further),
+        seconds=None if moment is None else np.asarray(pc.cast(moment, pa.float64(), safe=False)),
         row=row,
         unmatched=unmatched,
         where=where,

@@ -70,7 +70,7 @@ def test_it_tells_rows_and_about_the_size_of_what_is_then_written_and_writes_not
     ],
 )
 def test_the_other_commands_have_it_too(arguments: tuple[str, ...], planned: Callable[..., dict]) -> None:
-    Path("p.csv").write_text("user,item,prediction,rating\n1,2,3,4\n")
+    Path("p.csv").write_text("user,item,prediction,rating\nu1,2,3,4\n")
     before = names()
 
     told = planned(*arguments)

@@ -40,6 +40,11 @@ def test_evaluate_prints_the_model_beside_the_baselines_and_the_sources(run_comm
         "item mean",
         "user+item bias",
         "",
+        "difference",
+        "model - global mean",
+        "model - item mean",
+        "model - user+item bias",
+        "",
         "source",
         "model",
         "global_prior",
@@ -61,7 +66,7 @@ def test_evaluate_json_names_the_file_written(run_command: RunCommand, tmp_path:
     result = json.loads(ended.stdout)
     size = (tmp_path / "metrics.parquet").stat().st_size
     assert result["files"] == [{"path": "metrics.parquet", "bytes": size}]
-    assert result["figures"]["segments"]["all"]["mae"] == pytest.approx(0.5)
+    assert result["figures"]["predictors"][0]["segments"]["all"]["mae"] == pytest.approx(0.5)
 
 
 @pytest.mark.usefixtures("files")
@@ -142,8 +147,8 @@ def test_a_gate_on_a_figure_that_is_not_known_trips(run_command: RunCommand) -> 
 def test_metrics_go_to_standard_output_alone(run_command: RunCommand) -> None:
     ended = run_command("evaluate", "-", "-o", "-", "--format", "csv", "-q", stdin=PREDICTIONS)
 
-    assert ended.stdout.splitlines()[0] == '"metric","segment","value","low","high","n"'
-    assert "predictor" not in ended.stdout
+    assert ended.stdout.splitlines()[0] == '"metric","predictor","against","segment","value","low","high","n"'
+    assert "predictor " not in ended.stdout
 
 
 def test_what_every_option_is_and_where_that_comes_from(run_command: RunCommand, tmp_path: Path) -> None:

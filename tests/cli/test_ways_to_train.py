@@ -166,7 +166,7 @@ def test_predictions_of_a_factored_model_of_normal_units_are_evaluated(
 
     assert main(["evaluate", "p.parquet", "--history", "train.parquet", "--json", "-q"]) == 0
 
-    figures = json.loads(capsys.readouterr().out)["figures"]["segments"]["all"]
+    figures = json.loads(capsys.readouterr().out)["figures"]["predictors"][0]["segments"]["all"]
     model = rbmcli.load_model("m.parquet")
     best = model.record["epochs"][model.record["best_epoch"] - 1]
     assert figures["rmse"] == pytest.approx(best["valid_rmse"], abs=1e-5)

@@ -19,7 +19,8 @@ from rbmcli.config import InputSettings
 from rbmcli.data.schemas import METADATA_KEY, METRICS, PREDICTIONS, RATINGS
 from rbmcli.data.storage import encode_metadata, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError
-from rbmcli.pipeline.evaluate import EvaluateResult, evaluate
+from rbmcli.pipeline.evaluate import evaluate
+from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.progress import Progress
 
 LEVELS = {"levels": [1.0, 2.0, 3.0], "edges": None}
@@ -57,8 +58,8 @@ def truth(**columns: object) -> pa.Table:
 
 
 def value(result: EvaluateResult, metric: str, segment: str = "all") -> float:
-    [found] = [entry.value for entry in result.metrics if (entry.metric, entry.segment) == (metric, segment)]
-    return found
+    predictor, _, name = segment.rpartition("/")
+    return result.segments(predictor or None)[name][metric]
 
 
 def test_errors_are_taken_against_the_rating_column() -> None:
@@ -144,7 +145,7 @@ def test_probabilities_without_levels_are_left_out_with_a_warning() -> None:
 
     result = evaluate(with_probabilities([[1, 0, 0]] * 4).replace_schema_metadata(None), progress=told)
 
-    assert {entry.metric for entry in result.metrics} == {"rmse", "mae", "share"}
+    assert {entry.metric for entry in result.metrics} == {"rmse", "mae", "share", "coverage"}
     assert any("no metadata tells the levels" in message for message in told.warnings)
 
 
@@ -177,7 +178,8 @@ def test_a_rating_on_no_level_is_dropped_or_taken_to_the_nearest(
 
     result = evaluate(asked, input_settings=InputSettings(unknown_level=policy))
 
-    assert [entry.n for entry in result.metrics if entry.metric == "accuracy"] == [n]
+    counts = [entry.n for entry in result.metrics if (entry.metric, entry.segment) == ("accuracy", "all")]
+    assert counts == [n]
     assert value(result, "accuracy") == pytest.approx(accuracy)
     assert result.n == 4
 
@@ -249,14 +251,10 @@ HISTORY = pa.table({"user": [1, 1, 4, 3], "item": ["x", "c", "c", "a"], "rating"
 def test_baselines_are_fitted_on_the_history_and_asked_the_same_pairs() -> None:
     result = evaluate(predictions(), history=HISTORY)
 
-    assert list(result.segments())[-3:] == [
-        "baseline=global mean",
-        "baseline=item mean",
-        "baseline=user+item bias",
-    ]
-    assert value(result, "rmse", "baseline=global mean") == pytest.approx(math.sqrt(2 / 4))
+    assert result.predictors == ["model", "global mean", "item mean", "user+item bias"]
+    assert value(result, "rmse", "global mean/all") == pytest.approx(math.sqrt(2 / 4))
     # a: 2, b: unseen, so 2; c: 2.5
-    assert value(result, "mae", "baseline=item mean") == pytest.approx((1 + 0 + 0 + 0.5) / 4)
+    assert value(result, "mae", "item mean/all") == pytest.approx((1 + 0 + 0 + 0.5) / 4)
 
 
 def test_history_that_holds_asked_pairs_is_fitted_without_them() -> None:
@@ -268,9 +266,7 @@ def test_history_that_holds_asked_pairs_is_fitted_without_them() -> None:
     clean = evaluate(predictions(), history=HISTORY)
     assert result.excluded == 1
     assert any("1 of 5 ratings are asked pairs too" in message for message in told.warnings)
-    assert [entry for entry in result.metrics if entry.segment.startswith("baseline")] == [
-        entry for entry in clean.metrics if entry.segment.startswith("baseline")
-    ]
+    assert result.metrics == clean.metrics
 
 
 def test_history_of_asked_pairs_only_is_refused() -> None:
@@ -286,7 +282,7 @@ def test_the_metrics_file_follows_its_contract_and_says_what_was_compared(tmp_pa
     table, metadata = read_parquet(path, METRICS)
     assert table.equals(result.table)
     assert table["low"].null_count == table["high"].null_count
-    assert metadata["predictions_fingerprint"] != metadata["history_fingerprint"]
+    assert metadata["predictions"][0]["fingerprint"] != metadata["history_fingerprint"]
     assert metadata["truth_fingerprint"] is None
 
 
@@ -312,7 +308,7 @@ def test_the_result_is_ready_for_json() -> None:
     result = json.loads(json.dumps(evaluate(predictions(), history=HISTORY).as_dict(), allow_nan=False))
 
     assert result["n"] == 4
-    assert result["segments"]["all"]["rmse"] == pytest.approx(math.sqrt(2.25 / 4))
+    assert result["predictors"][0]["segments"]["all"]["rmse"] == pytest.approx(math.sqrt(2.25 / 4))
 
 
 @settings(max_examples=25, deadline=None)
