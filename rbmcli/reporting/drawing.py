@@ -1,6 +1,6 @@
 """Pictures by matplotlib: as SVG within the page, in its colours and fonts, and as files of their own.
 
-A picture is drawn 360 units wide, which is about the width of a phone, with text of 9 to 11 units: so it can be
+A picture is drawn 360 units wide, which is about the width of a phone, with text of 9 to 12 units: so it can be
 read there, and stands beside others where there is more room. Its colours are names of the page's style, of
 which there is one for light and one for dark surroundings.
 """
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 WIDTH = 360
 """Units, which are pixels of a phone."""
 
-INK, MUTED, GRID, ACCENT, SECOND, PAPER = "#1c2126", "#59636e", "#dde2e8", "#0a5ca8", "#a8480a", "#ffffff"
+INK, MUTED, GRID, PAPER = "#1c2126", "#59636e", "#dde2e8", "#ffffff"
+ACCENT, FILL, SECOND = "#0a5ca8", "#3a7cbd", "#a8480a"
 """The colours of style.css in light surroundings, by the names that they have there."""
 
 _VARIABLES = {
@@ -35,6 +36,7 @@ _VARIABLES = {
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
     ACCENT: "var(--accent)",
+    FILL: "var(--fill)",
     SECOND: "var(--second)",
     PAPER: "var(--paper)",
 }
@@ -46,7 +48,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.facecolor": "none",
     "axes.grid": True,
     "axes.labelcolor": MUTED,
-    "axes.labelsize": 10,
+    "axes.labelsize": 11,
     "axes.linewidth": 0.8,
     "axes.spines.left": False,
     "axes.spines.right": False,
@@ -54,14 +56,14 @@ _SETTINGS: dict[str, Any] = {
     "axes.titlecolor": INK,
     "axes.titlelocation": "left",
     "axes.titlepad": 9,
-    "axes.titlesize": 11,
+    "axes.titlesize": 12.5,
     "axes.titleweight": "bold",
     "axes.unicode_minus": True,
     "figure.constrained_layout.h_pad": 0.02,
     "figure.constrained_layout.w_pad": 0.02,
     "figure.dpi": _DOTS_PER_INCH,
     "font.family": "DejaVu Sans",
-    "font.size": 10,
+    "font.size": 11,
     "grid.color": GRID,
     "grid.linewidth": 0.8,
     "savefig.dpi": _FILE_DOTS_PER_INCH,
@@ -70,11 +72,11 @@ _SETTINGS: dict[str, Any] = {
     "text.color": INK,
     "text.parse_math": False,
     "xtick.color": MUTED,
-    "xtick.labelsize": 9.5,
+    "xtick.labelsize": 10.5,
     "xtick.major.size": 3,
     "xtick.minor.size": 0,
     "ytick.color": MUTED,
-    "ytick.labelsize": 9.5,
+    "ytick.labelsize": 10.5,
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
 }
@@ -141,11 +143,12 @@ def _settings(further: dict[str, Any] | None = None) -> Iterator[None]:
     """Have matplotlib draw as this project does, whatever the user's own settings are."""
     import matplotlib
 
+    chosen: Any = {**_SETTINGS, **(further or {})}
     with matplotlib.rc_context(), warnings.catch_warnings():
         # A name may have letters that the font lacks; in a browser there are other fonts.
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update({**_SETTINGS, **(further or {})})
+        matplotlib.rcParams.update(chosen)
         yield
 
 

@@ -15,10 +15,11 @@ from rbmcli.data.ids import IdIndex
 from rbmcli.data.tables import RatingsTable
 from rbmcli.models.hidden_units import UnitResponse
 from rbmcli.models.rbm import Rbm
-from rbmcli.pipeline.evaluate import EvaluateResult
+from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.reporting.examples import Examples
 from rbmcli.reporting.markup import Markup
 from rbmcli.reporting.parts import named
+from rbmcli.reporting.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,9 @@ class RatingSpread:
         if "timestamp" in table.column_names and table.num_rows:
             seconds = table.column("timestamp").drop_null().to_numpy()
             period = (int(seconds.min()), int(seconds.max())) if len(seconds) else None
-        counts = []
-        for name in ("user", "item"):
-            index = IdIndex.of(table.column(name))
-            counts.append(np.bincount(index.lookup(table.column(name)), minlength=len(index)))
         shares = np.bincount(level, minlength=len(model.levels)) / max(len(level), 1)
-        return cls(shares, *counts, float(rating.mean()), period)
+        of_user, of_item = (_counts(table.column(name)) for name in ("user", "item"))
+        return cls(shares, of_user, of_item, float(rating.mean()), period)
 
     @classmethod
     def of_model(cls, model: Rbm) -> RatingSpread:
@@ -83,6 +81,12 @@ class RatingSpread:
         rows, columns = model.row_ratings, model.column_ratings
         of_user, of_item = (rows, columns) if model.by_user else (columns, rows)
         return cls(shares, of_user, of_item, float(np.sum(shares * model.levels.values)), None)
+
+
+def _counts(ids: pa.ChunkedArray) -> np.ndarray:
+    """Return how often each id is there, in the order of the ids."""
+    index = IdIndex.of(ids)
+    return np.bincount(index.lookup(ids), minlength=len(index))
 
 
 @dataclass(frozen=True)
@@ -142,6 +146,11 @@ class Findings:
     examples: Examples | None
     catalogue: Catalogue | None
     inputs: Sequence[InputName]
+
+    @cached_property
+    def scores(self) -> Scores | None:
+        """The figures of the evaluation, to be looked up."""
+        return None if self.evaluation is None else Scores(self.evaluation)
 
     @cached_property
     def _item_ids(self) -> list[int | str]:

@@ -55,6 +55,8 @@ def _attribute(name: str, value: str | int | bool | None) -> str:
 def _characters(text: str) -> str:
     """Return text with what no HTML document may hold replaced: control characters, halves of characters."""
     return "".join(
-        character if character in "\t\n" or (" " <= character and not "\ud800" <= character <= "\udfff") else "�"
+        character
+        if character in "\t\n" or (" " <= character and not "\ud800" <= character <= "\udfff")
+        else "�"
         for character in text
     )

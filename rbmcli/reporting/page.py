@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from importlib.resources import files
 
@@ -12,7 +13,7 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """What a browser is told to allow: should anything slip through, it does not run and asks for nothing."""
 
 
-def page(title: str, head: Section, sections: Sequence[Section], left_out: Sequence[Markup]) -> str:
+def page(title: str, head: Section, sections: Sequence[Section], left_out: Sequence[str]) -> str:
     """Return the HTML of a report.
 
     Parameters
@@ -23,7 +24,7 @@ def page(title: str, head: Section, sections: Sequence[Section], left_out: Seque
         What stands before all others, without a heading of its own.
     sections : sequence of Section
         The sections, in order.
-    left_out : sequence of Markup
+    left_out : sequence of str
         A line for each thing that is not shown, and what would add it.
     """
     links = [element("a", section.title, href=f"#{section.name}") for section in sections]
@@ -64,8 +65,14 @@ def _section(section: Section) -> Markup:
     )
 
 
-def _left_out(lines: Sequence[Markup]) -> Markup | None:
+def _left_out(lines: Sequence[str]) -> Markup | None:
     if not lines:
         return None
-    told = joined(paragraph("Not shown here:"), items("ul", lines))
+    told = joined(paragraph("Not shown here:"), items("ul", map(_with_options, lines)))
     return element("aside", told, class_="left-out", aria_label="What is not shown")
+
+
+def _with_options(line: str) -> Markup:
+    """Return a line in which options are set as what they are."""
+    parts = re.split(r"(--[a-z-]+)", line)
+    return joined(*(element("code", part) if part.startswith("--") else part for part in parts))

@@ -81,15 +81,24 @@ def figure(picture: Picture, *caption: Content) -> Markup:
     return element("figure", picture.inline(), element("figcaption", *caption))
 
 
-def side_by_side(*parts: Content) -> Markup:
+def side_by_side(*parts: Content, class_: str = "") -> Markup:
     """Return parts that stand beside each other where there is room."""
-    return element("div", *parts, class_="beside")
+    return element("div", *parts, class_=f"beside {class_}".rstrip())
 
 
 def facts(pairs: Iterable[tuple[str, Content]]) -> Markup:
-    """Return a list of names with what is known of each."""
+    """Return a list of names with what is known of each, in large type."""
+    return _definitions(pairs, "facts")
+
+
+def compact(pairs: Iterable[tuple[str, Content]]) -> Markup:
+    """Return a list of names with what is known of each, in small type and columns."""
+    return _definitions(pairs, "compact")
+
+
+def _definitions(pairs: Iterable[tuple[str, Content]], class_: str) -> Markup:
     entries = [element("div", element("dt", name), element("dd", value)) for name, value in pairs]
-    return element("dl", *entries, class_="facts")
+    return element("dl", *entries, class_=class_)
 
 
 def details(summary: str, *content: Content) -> Markup:

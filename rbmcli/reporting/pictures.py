@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from rbmcli.reporting import wording
-from rbmcli.reporting.drawing import ACCENT, INK, MUTED, SECOND, Picture, canvas
+from rbmcli.reporting.drawing import ACCENT, FILL, INK, MUTED, SECOND, Picture, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_BINS_A_DECADE = 8
+_BINS = 20
 _MOST_LABELS = 11
+_MOST_TICKS = 7
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Dot:
     is_model : bool
         Whether it is one of the models', and no baseline's.
     note : str
-        What stands beside the name, such as a number of pairs.
+        What stands below the name, such as a number of ratings.
+    other : float or None
+        What the figure is to be seen beside.
     """
 
     name: str
@@ -42,13 +45,14 @@ class Dot:
     high: float | None
     is_model: bool = True
     note: str = ""
+    other: float | None = None
 
 
 def bars(name: str, title: str, labels: Sequence[str], shares: Sequence[float], axis: str) -> Picture:
     """Return bars of shares, each with its percentage, one for each of some labels."""
     place = np.arange(len(labels))
-    with canvas(190) as (drawn, (axes,)):
-        axes.bar(place, shares, width=0.72, color=ACCENT)
+    with canvas(205) as (drawn, (axes,)):
+        axes.bar(place, shares, width=0.72, color=FILL)
         axes.set_title(title)
         axes.set_xlabel(axis)
         axes.yaxis.set_visible(False)
@@ -61,7 +65,13 @@ def bars(name: str, title: str, labels: Sequence[str], shares: Sequence[float], 
             for at, share in zip(place, shares, strict=True):
                 told = wording.percent(share, 0 if share >= 0.01 or not share else 1)
                 axes.annotate(
-                    told, (at, share), (0, 3), textcoords="offset points", ha="center", fontsize=9, color=INK
+                    told,
+                    (at, share),
+                    (0, 3),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=10.5,
+                    color=INK,
                 )
     told = ", ".join(
         f"{label}: {wording.percent(share)}" for label, share in zip(labels, shares, strict=True)
@@ -84,12 +94,12 @@ def spread(name: str, title: str, ratings: np.ndarray, what: str) -> Picture:
     ratings = np.maximum(ratings, 1)
     edges, median = _edges(int(ratings.min()), int(ratings.max())), float(np.median(ratings))
     counts, _ = np.histogram(ratings, edges)
-    with canvas(190) as (drawn, (axes,)):
-        axes.bar(edges[:-1], counts, np.diff(edges), align="edge", color=ACCENT, linewidth=0)
+    with canvas(205) as (drawn, (axes,)):
+        axes.stairs(counts, edges, fill=True, color=FILL, linewidth=0)
         axes.set_title(title)
         axes.set_xscale("log")
         _plain_powers(axes, edges[0], edges[-1])
-        axes.set_xlabel("ratings of one, logarithmic")
+        axes.set_xlabel("ratings (logarithmic)")
         axes.set_ylabel(what)
         axes.grid(visible=False, axis="x")
         axes.locator_params(axis="y", nbins=4, integer=True)
@@ -104,7 +114,7 @@ def spread(name: str, title: str, ratings: np.ndarray, what: str) -> Picture:
             textcoords="offset points",
             ha="right" if late else "left",
             va="top",
-            fontsize=9.5,
+            fontsize=10.5,
             color=SECOND,
         )
         axes.margins(y=0.2)
@@ -117,20 +127,24 @@ def spread(name: str, title: str, ratings: np.ndarray, what: str) -> Picture:
 
 def _edges(least: int, most: int) -> np.ndarray:
     """Return edges of bins that are about as wide on a logarithmic axis, each with a whole number in it."""
-    bins = max(4, round(_BINS_A_DECADE * np.log10((most + 1) / least)))
-    edges = np.unique(np.ceil(np.geomspace(least, most + 1, bins + 1) - 1e-9))
+    edges = np.unique(np.ceil(np.geomspace(least, most + 1, _BINS + 1) - 1e-9))
     # Between whole numbers, so that each is clearly in one of them.
     return np.append(edges, edges[-1] + 1)[: max(len(edges), 2)] - 0.5
 
 
 def _plain_powers(axes: Axes, low: float, high: float) -> None:
     """Label a logarithmic axis by 1, 2, 5, 10 ..., as many as there is room for."""
-    candidates = [
-        factor * 10**power for power in range(-1, 10) for factor in (1, 2, 5) if low <= factor * 10**power <= high
-    ]
-    if len(candidates) > 8:
-        candidates = [tick for tick in candidates if str(tick)[0] == "1"]
-    axes.set_xticks(candidates, [f"{tick:,}" for tick in candidates])
+    chosen: list[int] = []
+    for factors in (range(1, 10), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,)):
+        chosen = [
+            factor * 10**power
+            for power in range(10)
+            for factor in factors
+            if low <= factor * 10**power <= high
+        ]
+        if len(chosen) <= _MOST_TICKS:
+            break
+    axes.set_xticks(chosen, [f"{tick:,}" for tick in chosen])
     axes.set_xticks([], minor=True)
     axes.set_xlim(low, high)
 
@@ -153,15 +167,15 @@ def curve(
     """
     known = np.isfinite(values)
     epochs, values = epochs[known], values[known]
-    with canvas(190) as (drawn, (axes,)):
+    with canvas(205) as (drawn, (axes,)):
         axes.plot(epochs, values, color=ACCENT, linewidth=1.8, marker="o" if len(epochs) < 3 else "")
         axes.set_title(title)
         axes.set_xlabel("epoch")
         axes.locator_params(axis="x", nbins=6, integer=True)
-        axes.locator_params(axis="y", nbins=4)
-        axes.margins(x=0.03, y=0.12)
+        axes.locator_params(axis="y", nbins=6)
+        axes.margins(x=0.03)
         axes.set_xlim(left=0)
-        _clip(axes, values)
+        axes.set_ylim(*_range(values))
         marked = np.flatnonzero(epochs == best)
         if len(marked):
             at, value = float(epochs[marked[0]]), float(values[marked[0]])
@@ -170,11 +184,11 @@ def curve(
             axes.annotate(
                 f"epoch {best:,}: {wording.figure(value, digits)}",
                 (at, value),
-                (0 if late else 6, 9),
+                (4 if late else 0, -8),
                 textcoords="offset points",
                 ha="right" if late else "left",
-                va="bottom",
-                fontsize=9.5,
+                va="top",
+                fontsize=10.5,
                 color=SECOND,
             )
     text = f"Curve. {title} by epoch, from {wording.figure(values[0], digits)} in epoch {epochs[0]:,} "
@@ -182,24 +196,37 @@ def curve(
     return Picture(name, text, drawn)
 
 
-def _clip(axes: Axes, values: np.ndarray) -> None:
-    """Leave out the first epochs, which may be far off, where they would flatten all others."""
-    if len(values) < 20:
-        return
-    low, high = float(values.min()), float(np.quantile(values, 0.97))
-    if values.max() - low > 2.5 * (high - low) > 0:
-        axes.set_ylim(low - 0.12 * (high - low), high + 0.3 * (high - low))
+def _range(values: np.ndarray) -> tuple[float, float]:
+    """Return what is shown of a curve: room for a word below it, and no first epochs that flatten all others."""
+    low, high = float(values.min()), float(values.max())
+    later = float(np.quantile(values, 0.97))
+    if len(values) >= 20 and high - low > 2.5 * (later - low) > 0:
+        high = later + 0.15 * (later - low)
+    height = high - low or max(abs(high), 1.0) * 0.01
+    return low - 0.22 * height, high + 0.08 * height
 
 
 def dots(name: str, title: str, entries: Sequence[Dot], axis: str, digits: int = 3) -> Picture:
     """Return figures as dots with their intervals, one a line, each named and told beside it."""
-    height = 62 + 32 * len(entries)
+    height = 70 + 37 * len(entries)
     line = np.arange(len(entries))[::-1]
     with canvas(height) as (drawn, (axes,)):
         for at, entry in zip(line, entries, strict=True):
             colour = ACCENT if entry.is_model else MUTED
             if entry.low is not None and entry.high is not None:
-                axes.plot([entry.low, entry.high], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt")
+                axes.plot(
+                    [entry.low, entry.high], [at, at], color=colour, linewidth=2.2, solid_capstyle="butt"
+                )
+            if entry.other is not None:
+                axes.plot(
+                    [entry.other],
+                    [at],
+                    "o",
+                    markerfacecolor="none",
+                    markeredgecolor=MUTED,
+                    markersize=5.5,
+                    zorder=3,
+                )
             axes.plot([entry.value], [at], "o", color=colour, markersize=6.5)
             axes.annotate(
                 wording.figure(entry.value, digits),
@@ -207,7 +234,7 @@ def dots(name: str, title: str, entries: Sequence[Dot], axis: str, digits: int =
                 (0, 6),
                 textcoords="offset points",
                 ha="center",
-                fontsize=9.5,
+                fontsize=10.5,
                 fontweight="bold" if entry.is_model else "normal",
                 color=INK if entry.is_model else MUTED,
             )
@@ -217,7 +244,7 @@ def dots(name: str, title: str, entries: Sequence[Dot], axis: str, digits: int =
         axes.set_ylim(-0.6, len(entries) - 0.25)
         axes.margins(x=0.08)
         axes.grid(visible=False, axis="y")
-        axes.locator_params(axis="x", nbins=5)
+        axes.locator_params(axis="x", nbins=7)
     told = "; ".join(_told(entry, digits) for entry in entries)
     return Picture(name, f"Dots with intervals. {title}: {told}.", drawn)
 

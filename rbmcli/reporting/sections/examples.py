@@ -6,7 +6,7 @@ from rbmcli.reporting import wording
 from rbmcli.reporting.examples import Example, Examples, Push, Recommended
 from rbmcli.reporting.findings import Findings
 from rbmcli.reporting.markup import Markup, element, joined
-from rbmcli.reporting.parts import Section, heading, items, paragraph
+from rbmcli.reporting.parts import Section, heading, items, paragraph, side_by_side
 
 
 def section(findings: Findings) -> Section | None:
@@ -21,7 +21,7 @@ def section(findings: Findings) -> Section | None:
             "change it most, each with the expected rating less what it would be without this rating.",
             _folding(findings),
         ),
-        *(_example(findings, example) for example in examples.users),
+        side_by_side(*(_example(findings, example) for example in examples.users), class_="examples"),
     )
     return Section("examples", "Examples, and why", content)
 
@@ -62,6 +62,9 @@ def _example(findings: Findings, example: Example) -> Markup:
         "article",
         heading(3, f"User {example.user}"),
         paragraph(Markup(rated.removesuffix(", ") + "."), class_="note"),
+        paragraph(element("span", "recommended"), element("span", "expected"), class_="heads")
+        if listed
+        else None,
         listing,
         class_="example",
     )

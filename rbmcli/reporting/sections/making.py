@@ -7,8 +7,9 @@ from typing import Any
 from rbmcli.models.store import fingerprint
 from rbmcli.reporting import wording
 from rbmcli.reporting.findings import Findings
-from rbmcli.reporting.markup import Content, Markup, element, joined
-from rbmcli.reporting.parts import Section, details, paragraph, table
+from rbmcli.reporting.markup import Markup, element, joined
+from rbmcli.reporting.parts import Section, compact, heading, paragraph, side_by_side, table
+from rbmcli.reporting.scores import Scores
 from rbmcli.versions import package_version
 
 _PACKAGES = ("rbmcli", "numpy", "numba", "pyarrow", "matplotlib")
@@ -18,26 +19,24 @@ def section(findings: Findings) -> Section:
     """Return the section."""
     model = findings.model
     settings = sorted(model.settings.as_dict().items())
+    inputs = [(entry.role, entry.name) for entry in findings.inputs]
     content = joined(
         paragraph(
             "Equal inputs, settings and versions give the same report, byte for byte: there is no date in it, "
             "and no place of a file."
         ),
-        table("Inputs", ["input", "file"], [(entry.role, entry.name) for entry in findings.inputs], texts=(0, 1)),
-        table("Fingerprints", ["of", "fingerprint"], _fingerprints(findings), texts=(0, 1)),
-        details(
-            "Settings of training",
+        side_by_side(
+            table("Inputs.", ["input", "file"], inputs, texts=(0, 1)),
             table(
-                "Settings of training", ["setting", "value"], [(name, _value(value)) for name, value in settings]
+                "What tells them from others.", ["of", "fingerprint"], _fingerprints(findings), texts=(0, 1)
             ),
         ),
-        details(
-            "Settings of this report and versions",
-            table("Settings of this report", ["setting", "value"], _of_report(findings)),
-            table(
-                "Versions", ["package", "version"], [(name, package_version(name)) for name in _PACKAGES]
-            ),
-        ),
+        heading(3, "Settings of training"),
+        compact((name, _value(value)) for name, value in settings),
+        heading(3, "Settings of this report"),
+        compact((name, _value(value)) for name, value in findings.settings.as_dict().items()),
+        heading(3, "Versions"),
+        compact((name, package_version(name)) for name in _PACKAGES),
     )
     return Section("making", "How it was made", content)
 
@@ -49,16 +48,17 @@ def _fingerprints(findings: Findings) -> list[tuple[str, Markup]]:
     ]
     if findings.evaluation is not None:
         told = findings.evaluation.metadata
+        scores = Scores(findings.evaluation)
+        for each in told["predictions"]:
+            name = (
+                "the predictions" if len(scores.given) == 1 else f"predictions {scores.shown(each['name'])}"
+            )
+            found.append((name, each["fingerprint"]))
         found += [
-            ("the predictions", told.get("predictions_fingerprint")),
             ("the truth", told.get("truth_fingerprint")),
             ("the history", told.get("history_fingerprint")),
         ]
     return [(name, element("code", str(value))) for name, value in found if value]
-
-
-def _of_report(findings: Findings) -> list[tuple[str, Content]]:
-    return [(name, _value(value)) for name, value in findings.settings.as_dict().items()]
 
 
 def _value(value: Any) -> str:

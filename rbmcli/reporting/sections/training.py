@@ -59,10 +59,10 @@ def section(findings: Findings) -> Section | None:
 
 
 _LOSS = {
-    "discriminative": "What training makes small: how far the ratings that it hides are from what is predicted "
-    "from the others. An epoch is one pass over all training ratings.",
-    "divergence": "How improbable the ratings are in the reconstruction, in nats for a rating. An epoch is one "
-    "pass over all training ratings.",
+    "discriminative": "What training makes small: how far the ratings that it hides are from what is "
+    "predicted from the others. An epoch is one pass over all training ratings.",
+    "divergence": "How improbable the ratings are in the reconstruction, in nats for a rating. An epoch is "
+    "one pass over all training ratings.",
 }
 
 
