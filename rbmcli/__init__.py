@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         PredictSettings,
         PrepareSettings,
         RecommendSettings,
+        ReportSettings,
         SimilarSettings,
         TrainSettings,
         TuneSettings,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from rbmcli.pipeline.similar import similar
     from rbmcli.pipeline.train import train
     from rbmcli.pipeline.tune import tune
+    from rbmcli.reporting.report import report
 
 __all__ = [
     "CatalogueSettings",
@@ -49,6 +51,7 @@ __all__ = [
     "PrepareSettings",
     "RbmcliError",
     "RecommendSettings",
+    "ReportSettings",
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
@@ -58,6 +61,7 @@ __all__ = [
     "predict",
     "prepare",
     "recommend",
+    "report",
     "save_model",
     "similar",
     "train",
@@ -73,6 +77,7 @@ _HOMES = {
     "PrepareSettings": "rbmcli.config",
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
+    "ReportSettings": "rbmcli.config",
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
@@ -82,6 +87,7 @@ _HOMES = {
     "predict": "rbmcli.pipeline.predict",
     "prepare": "rbmcli.pipeline.prepare",
     "recommend": "rbmcli.pipeline.recommend",
+    "report": "rbmcli.reporting.report",
     "save_model": "rbmcli.models.store",
     "similar": "rbmcli.pipeline.similar",
     "train": "rbmcli.pipeline.train",

@@ -6,8 +6,8 @@ pre-activation than its lowest, along the straight line that is nearest to the w
     e_ij = (v_K - v_1) sum_k (v_k - v) W_ij^k / sum_k (v_k - v)^2,
 
 v_k being the value of level k and v their mean; held back by sqrt(n_i / (n_i + s)) where the item has few
-ratings, as in `rbmcli.models.similarity`. With rows of items an item is a case: what stands for it is the stored
-probability p(h_j = 1 | its ratings), or the mean of a normal unit.
+ratings, as in `rbmcli.models.similarity`. With rows of items an item is a case: what stands for it is the
+stored probability p(h_j = 1 | its ratings), or the mean of a normal unit.
 
 How strong a unit is goes by how far it moves predictions. Both ways that has the root mean square of e over
 the columns as a factor, each as often as it was rated; with rows of items the standard deviation of the

@@ -1,8 +1,8 @@
 """Pictures by matplotlib: as SVG within the page, in its colours and fonts, and as files of their own.
 
-A picture is drawn 360 units wide, which is about the width of a phone, with text of 9 to 12 units: so it can be
-read there, and stands beside others where there is more room. Its colours are names of the page's style, of
-which there is one for light and one for dark surroundings.
+A picture is drawn 360 units wide, which is about the width of a phone, with text of 9 to 12 units: so it can
+be read there, and stands beside others where there is more room. Its colours are names of the page's style,
+of which there is one for light and one for dark surroundings.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def _catalogue(items: Source, model: Rbm, settings: CatalogueSettings, progress:
     titled = sum(title is not None for title in catalogue.titles_of(model.item_ids.values))
     if titled < len(model.item_ids):
         progress.warn(
-            f"{catalogue.where}: it has titles of {titled:,} of the {len(model.item_ids):,} items of the model"
+            f"{catalogue.where}: it has titles of {titled:,} of the model's {len(model.item_ids):,} items"
         )
     return catalogue
 

@@ -47,9 +47,9 @@ def reliability_curve(name: str, title: str, table: Reliability) -> Picture:
 
 def reliability_panels(name: str, title: str, table: Reliability, levels: list[str]) -> Picture:
     """Return the same for each level by itself, in small panels."""
-    columns = 3 if len(levels) <= 6 else 4
+    columns = min(len(levels), 3 if len(levels) <= 6 else 4)
     rows = -(-len(levels) // columns)
-    height = 44 + rows * (WIDTH // columns + 2)
+    height = 64 + rows * (WIDTH // columns + 8)
     with canvas(height, rows, columns, sharex=True, sharey=True) as (drawn, axes):
         for place, (panel, level) in enumerate(zip(axes, levels, strict=False)):
             _panel(panel, table, place, small=True)
@@ -57,6 +57,7 @@ def reliability_panels(name: str, title: str, table: Reliability, levels: list[s
         for above, panel in zip(axes[len(levels) - columns :], axes[len(levels) :], strict=False):
             above.tick_params(labelbottom=True)
             panel.set_axis_off()
+        drawn.set_layout_engine("constrained", w_pad=0.06, h_pad=0.05, rect=(0, 0, 1, 0.99))
         drawn.suptitle(title, x=0.01, ha="left", fontsize=12.5, fontweight="bold", color=INK)
         drawn.supxlabel("probability that was said, %", fontsize=11, color=MUTED)
         drawn.supylabel("came true, %", fontsize=11, color=MUTED)
@@ -91,14 +92,10 @@ def _panel(axes: Axes, table: Reliability, row: int, *, small: bool = False) -> 
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1)
     axes.set_box_aspect(1)
-    ticks = (0, 0.5, 1) if small else (0, 0.2, 0.4, 0.6, 0.8, 1)
+    ticks = (0.2, 0.5, 0.8) if small else (0, 0.2, 0.4, 0.6, 0.8, 1)
     labels = [f"{100 * tick:.0f}" for tick in ticks]
     axes.set_xticks(ticks, labels, fontsize=9 if small else 10.5)
     axes.set_yticks(ticks, labels, fontsize=9 if small else 10.5)
-    if small:
-        # Else the last label of a panel and the first of the next run into each other.
-        for label, side in zip(axes.get_xticklabels(), ("left", "center", "right"), strict=True):
-            label.set_horizontalalignment(side)
 
 
 def heat_map(name: str, title: str, shares: np.ndarray, counts: np.ndarray, levels: list[str]) -> Picture:

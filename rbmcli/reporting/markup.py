@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import html
+import re
 
 VOID = frozenset({"br", "link", "meta"})
+_NOT_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 class Markup(str):
@@ -54,9 +56,4 @@ def _attribute(name: str, value: str | int | bool | None) -> str:
 
 def _characters(text: str) -> str:
     """Return text with what no HTML document may hold replaced: control characters, halves of characters."""
-    return "".join(
-        character
-        if character in "\t\n" or (" " <= character and not "\ud800" <= character <= "\udfff")
-        else "�"
-        for character in text
-    )
+    return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -197,7 +197,7 @@ def curve(
 
 
 def _range(values: np.ndarray) -> tuple[float, float]:
-    """Return what is shown of a curve: room for a word below it, and no first epochs that flatten all others."""
+    """Return what is shown of a curve: room below it for a word, no first epochs that flatten all others."""
     low, high = float(values.min()), float(values.max())
     later = float(np.quantile(values, 0.97))
     if len(values) >= 20 and high - low > 2.5 * (later - low) > 0:

@@ -12,6 +12,7 @@ from typing import Any
 from rbmcli.config import CatalogueSettings, InputSettings, ReportSettings
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import (
+    STANDARD_OUTPUT,
     Target,
     check_target,
     local_path,
@@ -171,8 +172,9 @@ def report(
         pictures = [picture for section in sections for picture in section.pictures]
         files = _plots(pictures, plots, settings.plots_format)
     _write(html, output, files, plots)
+    found = head.finding(findings)
     if output is not None:
-        progress.info(f"{told_target(output)}: the report, {len(sections)} sections")
+        progress.info(f"{told_target(output)}: the report, {len(sections)} sections: {found}")
     if plots is not None:
         progress.info(f"{plots}: {len(files)} pictures")
     written = [*([] if output is None else [os.fspath(output)]), *map(str, files)]
@@ -180,7 +182,7 @@ def report(
         html=html,
         sections=[section.name for section in sections],
         left_out=missing,
-        finding=head.finding(findings),
+        finding=found,
         pictures=pictures,
         evaluation=findings.evaluation,
         path=local_path(output),
@@ -199,7 +201,7 @@ def check_outputs(inputs: ReportInputs, output: Target | None, plots: str | os.P
     check_target(output, inputs.every())
     if plots is None:
         return
-    if is_remote(plots):
+    if is_remote(plots) or os.fspath(plots) == STANDARD_OUTPUT:
         raise UsageError(f"--plots {plots}: expected a folder of this machine")
     folder = plain_path(plots)
     if exists(folder) and not is_folder(folder):

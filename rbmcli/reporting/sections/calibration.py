@@ -62,8 +62,8 @@ def _error(scores: Scores) -> str:
     if error is None:
         return ""
     told = (
-        f"On average the two are {wording.figure(100 * error.value, 2)} percentage points apart, which is the "
-        "expected calibration error."
+        f"On average the two are {wording.figure(100 * error.value, 2)} percentage points apart, which is "
+        "the expected calibration error."
     )
     if quantile is None:
         return told
@@ -87,8 +87,8 @@ def _where_sure(tables: LevelTables) -> str | None:
     came = float(pooled.hits[0, sure].sum()) / pairs
     all_ = int(pooled.count.sum()) // len(tables.levels)
     return (
-        f"In {wording.percent(pairs / all_, 0)} of the ratings one level was held more probable than all others "
-        f"together, with {wording.percent(said)} on average. It came true in {wording.percent(came)}."
+        f"In {wording.percent(pairs / all_, 0)} of the ratings one level was held more probable than all "
+        f"others together, with {wording.percent(said)} on average. It came true in {wording.percent(came)}."
     )
 
 

@@ -29,7 +29,8 @@ def section(findings: Findings) -> Section | None:
     caption = "The dot is the RMSE" + (", the line its 95% interval over users." if has_intervals else ".")
     differences = _differences(scores)
     if differences is not None and has_intervals:
-        caption += " Intervals that overlap do not mean that there is no difference: the same users are hard for all."
+        caption += " That intervals overlap does not mean that there is no difference: "
+        caption += "the same users are hard for all."
     content = joined(
         paragraph(_found(scores)),
         side_by_side(figure(picture, caption), differences),

@@ -24,7 +24,7 @@ def section(findings: Findings) -> Section | None:
         where=counts[:, None] > 0,
     )
     levels = [wording.level(value) for value in tables.levels.values]
-    picture = heat_map("confusion", "Percent of the ratings on each true level", shares, counts, levels)
+    picture = heat_map("confusion", "Percent of each true level", shares, counts, levels)
     caption = (
         "Each row is a true level and adds up to 100: which level was held most probable for its ratings. "
         "On the diagonal, in bold, the two are the same."
@@ -42,17 +42,18 @@ def _in_words(confusion: np.ndarray, levels: list[str]) -> list[str]:
     said = confusion.sum(axis=0)
     never = [levels[at] for at in np.flatnonzero(said == 0)]
     told = [
-        f"The most probable level is the true one for {wording.percent(right)} of the ratings, and at most one "
-        f"level beside it for {wording.percent(near)}."
+        f"The most probable level is the true one for {wording.percent(right)} of the ratings, and at most "
+        f"one level beside it for {wording.percent(near)}."
     ]
     most = int(said.argmax())
     told.append(
-        f"Most often {levels[most]} is held to be most probable, for {wording.percent(said[most] / total)} of the "
-        f"ratings; {wording.percent(confusion[most].sum() / total)} are on it."
+        f"Most often {levels[most]} is held to be most probable, for "
+        f"{wording.percent(said[most] / total)} of the ratings; "
+        f"{wording.percent(confusion[most].sum() / total)} are on it."
         + (f" Never most probable: {wording.listed(never)}." if never else "")
     )
     told.append(
-        "The most probable level is not what is predicted: the prediction is the expected rating, the mean of all "
-        "levels by their probabilities."
+        "The most probable level is not what is predicted: the prediction is the expected rating, the mean "
+        "of all levels by their probabilities."
     )
     return told

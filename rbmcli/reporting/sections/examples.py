@@ -17,8 +17,8 @@ def section(findings: Findings) -> Section | None:
     content = joined(
         paragraph(_rule(examples, findings.settings.seed)),
         paragraph(
-            "Beside each item stands the rating that is expected. Below it stand ratings of the same user that "
-            "change it most, each with the expected rating less what it would be without this rating.",
+            "Beside each item stands the rating that is expected. Below it stand ratings of the same user "
+            "that change it most, each with the expected rating less what it would be without this rating.",
             _folding(findings),
         ),
         side_by_side(*(_example(findings, example) for example in examples.users), class_="examples"),
@@ -52,8 +52,9 @@ def _example(findings: Findings, example: Example) -> Markup:
         joined(element("em", title), f" ({wording.level(rating)})")
         for title, (_, rating) in zip(titles, example.liked, strict=True)
     ]
+    ratings, mean = wording.plural(example.n_ratings, "rating"), wording.figure(example.mean, 2)
     rated = joined(
-        f"{wording.plural(example.n_ratings, 'rating')}, {wording.figure(example.mean, 2)} on average. Highest: ",
+        f"{ratings}, {mean} on average. Highest: ",
         *(part for entry in liked for part in (entry, ", ")),
     )
     listed = [_recommended(findings, entry) for entry in example.items]

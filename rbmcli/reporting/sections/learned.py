@@ -40,7 +40,8 @@ def _units(findings: Findings) -> Markup:
     else:
         meaning = (
             "A hidden unit tells items apart: it is on for those at its upper end and off for those at its "
-            "lower end, and each user responds to it in their own way. The number is the probability that it is on."
+            "lower end, and each user responds to it in their own way. The number is the probability that it "
+            "is on."
         )
     chosen = (
         f"Shown are the {shown} of {wording.count(model.settings.hidden)} units that move predictions most, "

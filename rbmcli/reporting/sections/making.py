@@ -22,8 +22,8 @@ def section(findings: Findings) -> Section:
     inputs = [(entry.role, entry.name) for entry in findings.inputs]
     content = joined(
         paragraph(
-            "Equal inputs, settings and versions give the same report, byte for byte: there is no date in it, "
-            "and no place of a file."
+            "Equal inputs, settings and versions give the same report, byte for byte: there is no date in "
+            "it, and no place of a file."
         ),
         side_by_side(
             table("Inputs.", ["input", "file"], inputs, texts=(0, 1)),

@@ -81,7 +81,7 @@ def _names(scores: Scores, kind: str, *, by_user: bool) -> dict[str, str]:
     """Return how the segments of a kind are told."""
     column, row = ("item", "user") if by_user else ("user", "item")
     sources = {
-        "model": "as trained",
+        "model": "the model",
         "folded_in": "folded in",
         "visible_prior": f"base rates of {column}",
         "row_prior": f"base rates of {row}",
@@ -102,19 +102,18 @@ def _names(scores: Scores, kind: str, *, by_user: bool) -> dict[str, str]:
 
 def _caption(scores: Scores, kind: str, names: dict[str, str]) -> str:
     found = [each for name in names if (each := scores.metric("rmse", segment=name)) is not None]
-    told_of = [each for each in found if each.n >= _LEAST_TOLD * scores.result.n]
+    told_of = [each for each in found if each.n >= _LEAST_TOLD * scores.result.n] or found
     most, least = max(told_of, key=lambda each: each.value), min(told_of, key=lambda each: each.value)
+    if most is least:
+        return f"Nearly all of the ratings are in one part: {names[most.segment]}."
     told = (
-        f"All of the ratings but few are {names[most.segment]}."
-        if most is least
-        else (
-            f"Largest at {names[most.segment]}, {wording.figure(most.value)}; smallest at "
-            f"{names[least.segment]}, {wording.figure(least.value)}."
-        )
+        f"argest at {names[most.segment]}, {wording.figure(most.value)}; smallest at {names[least.segment]}, "
+        f"{wording.figure(least.value)}."
     )
-    if len(told_of) < len(found) and most is not least:
-        told = f"Of parts with at least {wording.percent(_LEAST_TOLD, 0)} of the ratings: {told[0].lower()}{told[1:]}"
-    return told + (_AT_THE_ENDS if kind == LEVEL else "")
+    # Of few ratings a figure is mostly chance.
+    some = len(told_of) < len(found)
+    start = f"Of parts with {wording.percent(_LEAST_TOLD, 0)} of the ratings or more, l" if some else "L"
+    return f"{start}{told}{_AT_THE_ENDS if kind == LEVEL else ''}"
 
 
 def _has_interval(scores: Scores, kind: str) -> bool:
