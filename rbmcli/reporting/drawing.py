@@ -199,13 +199,13 @@ class _Inlined:
         attributes = {}
         for key, value in part.attrib.items():
             name = key.rpartition("}")[2]
-            if name == "id" and value not in self._used:
+            if (name == "id" and value not in self._used) or value.startswith("rotate(-0 "):
                 continue
             attributes[name] = self._attribute(name, value)
         inner = [self._element(child) for child in part]
         if tag == "g" and not attributes:
             return Markup("".join(child for child in inner if child))
-        return element(tag, (part.text or "").strip("\n") or None, *inner, **attributes)
+        return element(tag, (part.text or "").strip() or None, *inner, **attributes)
 
     def _attribute(self, name: str, value: str) -> str:
         if name == "id":
@@ -222,7 +222,8 @@ class _Inlined:
     def _style(value: str) -> str:
         for colour, variable in _VARIABLES.items():
             value = value.replace(colour, variable)
-        # The fonts are those of the page.
+        # The fonts are those of the page; versions of matplotlib name theirs in one property or in several.
+        value = re.sub(r"font-family: [^;]*;?", "", value)
         value = re.sub(
             r"font: (?:(bold|\d+) )?([\d.]+px) [^;]*",
             lambda match: f"font-size: {match[2]}" + (f"; font-weight: {match[1]}" if match[1] else ""),

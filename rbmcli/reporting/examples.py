@@ -229,7 +229,7 @@ def _liked(model: Rbm, history: RatingsTable) -> list[tuple[int | str, float]]:
     rating = history.table.column("rating").to_numpy()
     place = model.item_ids.lookup(item)
     known = np.where(place >= 0, model.item_ratings[place], 0)
-    best = np.lexsort((-known, -rating))[:SHOWN]
+    best = np.lexsort((IdIndex.of(item).lookup(item), -known, -rating))[:SHOWN]
     return [(item[int(at)].as_py(), float(rating[at])) for at in best]
 
 

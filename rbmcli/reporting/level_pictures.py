@@ -36,11 +36,10 @@ def reliability_curve(name: str, title: str, table: Reliability) -> Picture:
         axes.set_title(title)
         axes.set_xlabel("probability that was said, %")
         axes.set_ylabel("share that came true, %")
-    filled = np.flatnonzero(table.count[0] >= FEWEST)
     told = "; ".join(
         f"said {wording.percent(table.mean_probability[0, place], 0)}, "
         f"came true {wording.percent(table.share[0, place], 0)}"
-        for place in filled
+        for place in _filled(table.count[0])
     )
     return Picture(name, f"Curve. {title}: {told}.", drawn)
 
@@ -75,7 +74,7 @@ def reliability_panels(name: str, title: str, table: Reliability, levels: list[s
 
 def _panel(axes: Axes, table: Reliability, row: int, *, small: bool = False) -> None:
     """Draw the bins of one row, each with the 95% range of a share of as many pairs."""
-    filled = np.flatnonzero(table.count[row] >= FEWEST)
+    filled = _filled(table.count[row])
     said, came = table.mean_probability[row, filled], table.share[row, filled]
     half = _DEVIATIONS * np.sqrt(said * (1 - said) / table.count[row, filled])
     axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
@@ -96,6 +95,12 @@ def _panel(axes: Axes, table: Reliability, row: int, *, small: bool = False) -> 
     labels = [f"{100 * tick:.0f}" for tick in ticks]
     axes.set_xticks(ticks, labels, fontsize=9 if small else 10.5)
     axes.set_yticks(ticks, labels, fontsize=9 if small else 10.5)
+
+
+def _filled(count: np.ndarray) -> np.ndarray:
+    """Return the bins that have enough cases to be drawn; where none has, all that have any."""
+    enough = np.flatnonzero(count >= FEWEST)
+    return enough if len(enough) else np.flatnonzero(count)
 
 
 def heat_map(name: str, title: str, shares: np.ndarray, counts: np.ndarray, levels: list[str]) -> Picture:

@@ -44,16 +44,16 @@ def element(tag: str, *content: Content, **attributes: str | int | bool | None) 
 
 
 def _escaped(part: str) -> str:
-    return part if isinstance(part, Markup) else html.escape(_characters(part), quote=False)
+    return part if isinstance(part, Markup) else html.escape(storable(part), quote=False)
 
 
 def _attribute(name: str, value: str | int | bool | None) -> str:
     if value is None or value is False:
         return ""
     name = name.rstrip("_").replace("_", "-")
-    return f" {name}" if value is True else f' {name}="{html.escape(_characters(str(value)))}"'
+    return f" {name}" if value is True else f' {name}="{html.escape(storable(str(value)))}"'
 
 
-def _characters(text: str) -> str:
-    """Return text with what no HTML document may hold replaced: control characters, halves of characters."""
+def storable(text: str) -> str:
+    """Return text with what no HTML or SVG may hold replaced: control characters, halves of characters."""
     return _NOT_TEXT.sub("\N{REPLACEMENT CHARACTER}", text)

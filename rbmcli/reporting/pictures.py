@@ -10,12 +10,14 @@ import numpy as np
 
 from rbmcli.reporting import wording
 from rbmcli.reporting.drawing import ACCENT, FILL, INK, MUTED, SECOND, Picture, canvas
+from rbmcli.reporting.markup import storable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BINS = 20
-_MOST_LABELS = 11
+_MOST_BARS_TOLD = 11
+_MOST_CHARACTERS = 40
 _MOST_TICKS = 7
 
 
@@ -58,10 +60,11 @@ def bars(name: str, title: str, labels: Sequence[str], shares: Sequence[float], 
         axes.yaxis.set_visible(False)
         axes.grid(visible=False)
         axes.margins(x=0.02, y=0.14)
-        shown = range(0, len(labels), -(-len(labels) // _MOST_LABELS))
+        every = -(-len(labels) * max(map(len, labels)) // _MOST_CHARACTERS)
+        shown = range(0, len(labels), every)
         axes.set_xticks(list(shown), [labels[number] for number in shown])
         axes.tick_params(axis="x", length=0)
-        if len(labels) <= _MOST_LABELS:
+        if len(labels) <= _MOST_BARS_TOLD:
             for at, share in zip(place, shares, strict=True):
                 told = wording.percent(share, 0 if share >= 0.01 or not share else 1)
                 axes.annotate(
@@ -250,7 +253,7 @@ def dots(name: str, title: str, entries: Sequence[Dot], axis: str, digits: int =
 
 
 def _label(entry: Dot) -> str:
-    name = wording.shortened(entry.name, 22)
+    name = wording.shortened(storable(entry.name), 22)
     return f"{name}\n{entry.note}" if entry.note else name
 
 

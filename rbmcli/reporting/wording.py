@@ -6,6 +6,7 @@ import math
 
 MINUS = "\N{MINUS SIGN}"
 _DASH = "\N{EN DASH}"
+_MOST_DECIMALS = 2
 
 
 def count(value: float) -> str:
@@ -41,8 +42,11 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
 
 
 def level(value: float) -> str:
-    """Return the value of a level of the scale."""
-    return f"{value:g}".replace("-", MINUS)
+    """Return the value of a level; of one that is the mean of a bin the first three digits."""
+    told = f"{value:g}"
+    if len(told.partition(".")[2]) > _MOST_DECIMALS:
+        told = f"{value:.3g}"
+    return told.replace("-", MINUS)
 
 
 def plural(number: int, what: str) -> str:

@@ -30,7 +30,7 @@ def section(findings: Findings) -> Section | None:
             curve,
             "Probabilities of all levels, in bins. On the dashed line what is said comes true just as often; "
             "below it the model is too sure. Each bar is the 95% range of a share of as many "
-            f"cases; bins with fewer than {FEWEST} are not drawn.",
+            f"cases; bins with fewer than {FEWEST} are left out where others have more.",
         )
     ]
     pictures: list[Picture] = [curve]
@@ -50,7 +50,7 @@ def section(findings: Findings) -> Section | None:
             "What is said to happen with 30% should happen 30% of the time. ",
             _error(scores),
         ),
-        paragraph(_where_sure(tables)),
+        *(paragraph(told) for told in _where_sure(tables)),
         side_by_side(*shown),
         details("The bins in figures", _bins(tables)),
     )
@@ -76,20 +76,20 @@ def _error(scores: Scores) -> str:
     return f"{told}this one is off by more than chance."
 
 
-def _where_sure(tables: LevelTables) -> str | None:
-    """Return how often what was held more probable than not came true."""
+def _where_sure(tables: LevelTables) -> list[str]:
+    """Return how often what was held more probable than not came true, if anything was."""
     pooled = tables.reliability.pooled()
     sure = pooled.mean_probability[0] > _SURE
     pairs = int(pooled.count[0, sure].sum())
     if not pairs:
-        return None
+        return []
     said = float(pooled.probability_sum[0, sure].sum()) / pairs
     came = float(pooled.hits[0, sure].sum()) / pairs
     all_ = int(pooled.count.sum()) // len(tables.levels)
-    return (
+    return [
         f"In {wording.percent(pairs / all_, 0)} of the ratings one level was held more probable than all "
         f"others together, with {wording.percent(said)} on average. It came true in {wording.percent(came)}."
-    )
+    ]
 
 
 def _bins(tables: LevelTables) -> Markup:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rbmcli.pipeline.measuring import Metric
 from rbmcli.reporting import wording
+from rbmcli.reporting.drawing import Picture
 from rbmcli.reporting.findings import Findings
 from rbmcli.reporting.markup import Markup, element, joined
 from rbmcli.reporting.parts import Section, figure, paragraph, side_by_side, table
@@ -17,52 +18,66 @@ def section(findings: Findings) -> Section | None:
     if scores is None:
         return None
     predictors = scores.result.predictors
+    shown = scores.present(predictors)
+    pictures = [_picture(scores)] if len(predictors) > 1 else []
+    content = joined(
+        paragraph(_found(scores)) if pictures else None,
+        *(side_by_side(figure(picture, _caption(scores)), _differences(scores)) for picture in pictures),
+        _all_figures(scores, shown),
+        _meanings(shown),
+    )
+    return Section("comparison", _title(scores), content, pictures)
+
+
+def _title(scores: Scores) -> str:
+    if len(scores.given) > 1:
+        return "Predictions compared"
+    return "Beside the baselines" if scores.baselines else "All figures"
+
+
+def _picture(scores: Scores) -> Picture:
     entries = [
         Dot(scores.shown(name), found.value, found.low, found.high, name not in scores.baselines)
-        for name in predictors
+        for name in scores.result.predictors
         if (found := scores.metric("rmse", name)) is not None
     ]
-    picture = dots("comparison", "RMSE: smaller is better", entries, "units of the rating")
-    shown = scores.present(predictors)
-    meanings = [joined(element("dt", TITLES[name]), element("dd", f"{MEANINGS[name]}.")) for name in shown]
-    has_intervals = any(entry.low is not None for entry in entries)
-    caption = "The dot is the RMSE" + (", the line its 95% interval over users." if has_intervals else ".")
-    differences = _differences(scores)
-    if differences is not None and has_intervals:
-        caption += " That intervals overlap does not mean that there is no difference: "
-        caption += "the same users are hard for all."
-    content = joined(
-        paragraph(_found(scores)),
-        side_by_side(figure(picture, caption), differences),
-        _all_figures(scores, shown),
-        element("dl", *(element("div", meaning) for meaning in meanings), class_="terms"),
+    return dots("comparison", "RMSE: smaller is better", entries, "units of the rating")
+
+
+def _caption(scores: Scores) -> str:
+    rmse = scores.metric("rmse")
+    if rmse is None or rmse.low is None:
+        return "The dot is the RMSE."
+    return (
+        "The dot is the RMSE, the line its 95% interval over users. That intervals overlap does not mean "
+        "that there is no difference: the same users are hard for all."
     )
-    title = "Beside the baselines" if len(scores.given) == 1 else "Predictions compared"
-    return Section("comparison", title, content, [picture])
 
 
 def _found(scores: Scores) -> str:
-    found = [each for name in scores.given if (each := scores.metric("rmse", name)) is not None]
-    best = min(found, key=lambda each: each.value)
-    if len(found) > 1:
-        told = f"Of the {len(found)} predictions {scores.shown(best.predictor)} has the smallest RMSE"
-        others = [each for each in found if each is not best]
-        second = min(others, key=lambda each: each.value)
-        difference = _between(scores, best, second)
-        if difference is not None and difference.beyond_chance is False:
-            return f"{told}, but is not clearly better than {scores.shown(second.predictor)}."
-        return f"{told}."
+    if len(scores.given) > 1:
+        return _best_of(scores)
     baseline = scores.best_baseline()
-    if baseline is None:
-        return "There are no baselines to hold it against: --history gives the ratings to fit them on."
+    assert baseline is not None
     difference = scores.metric("rmse", against=baseline.predictor)
-    if difference is None or difference.low is None:
+    if difference is None or difference.beyond_chance is None:
         return f"The best baseline is the {baseline.predictor}."
     verdict = "beyond chance" if difference.beyond_chance else "within chance"
     return (
         f"The best baseline is the {baseline.predictor}. The difference of "
         f"{wording.signed(difference.value)} to it is {verdict}: its 95% interval is {_ends(difference)}."
     )
+
+
+def _best_of(scores: Scores) -> str:
+    found = [each for name in scores.given if (each := scores.metric("rmse", name)) is not None]
+    best, second, *_ = sorted(found, key=lambda each: each.value)
+    told = f"Of the {len(found)} predictions {scores.shown(best.predictor)} has the smallest RMSE"
+    difference = _between(scores, best, second)
+    if difference is None or difference.beyond_chance is None:
+        return f"{told}."
+    verdict = "beyond" if difference.beyond_chance else "within"
+    return f"{told}; its difference to the next, {scores.shown(second.predictor)}, is {verdict} chance."
 
 
 def _between(scores: Scores, one: Metric, other: Metric) -> Metric | None:
@@ -90,6 +105,11 @@ def _differences(scores: Scores) -> Markup | None:
     if len(scores.given) > 1:
         heads[0] = f"RMSE of {scores.shown(scores.model)} less that of"
     return table("Differences on the same ratings; below 0 the model is better.", heads, rows)
+
+
+def _meanings(shown: list[str]) -> Markup:
+    entries = [joined(element("dt", TITLES[name]), element("dd", f"{MEANINGS[name]}.")) for name in shown]
+    return element("dl", *(element("div", entry) for entry in entries), class_="terms")
 
 
 def _all_figures(scores: Scores, shown: list[str]) -> Markup:

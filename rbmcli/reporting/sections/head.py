@@ -70,10 +70,10 @@ def _model_in_words(findings: Findings) -> str:
 
 def _measured_on(findings: Findings, scores: Scores) -> str:
     values, result = findings.model.levels.values, scores.result
-    told = (
-        f"Measured on {wording.plural(result.n, 'rating')}, on a scale from {wording.level(values[0])} to "
-        f"{wording.level(values[-1])}."
-    )
+    ends = f"{wording.level(values[0])} to {wording.level(values[-1])}"
+    binned = findings.model.levels.edges is not None
+    scale = f"on {len(values)} bins with means from {ends}" if binned else f"on a scale from {ends}"
+    told = f"Measured on {wording.plural(result.n, 'rating')}, {scale}."
     if result.unmatched:
         told += f" {wording.plural(result.unmatched, 'prediction')} had no rating to be held against."
     covered = scores.metric("coverage")

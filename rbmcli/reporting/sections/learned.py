@@ -60,22 +60,27 @@ def _units(findings: Findings) -> Markup:
 def _unit(findings: Findings, unit: UnitResponse) -> Markup:
     return element(
         "article",
-        heading(3, f"Unit {unit.unit + 1:,}"),
-        heading(4, "upper end"),
+        heading(4, f"Unit {unit.unit + 1:,}"),
+        heading(5, "upper end"),
         _values(findings, unit.high, unit.high_response, signed=findings.model.by_user),
-        heading(4, "lower end"),
+        heading(5, "lower end"),
         _values(findings, unit.low, unit.low_response, signed=findings.model.by_user),
         class_="card",
     )
 
 
 def _values(findings: Findings, places: np.ndarray, values: np.ndarray, *, signed: bool) -> Markup:
-    told = wording.signed if signed else wording.figure
     entries = [
-        joined(element("span", findings.item_at(int(place))), element("span", told(float(value), 2)))
+        joined(
+            element("span", findings.item_at(int(place))), element("span", _told(float(value), signed=signed))
+        )
         for place, value in zip(places, values, strict=True)
     ]
     return items("ul", entries)
+
+
+def _told(value: float, *, signed: bool) -> str:
+    return wording.signed(value, 3) if signed else wording.figure(value, 2)
 
 
 def _neighbours(findings: Findings) -> Markup:
@@ -96,7 +101,7 @@ def _card(findings: Findings, entry: Neighbours) -> Markup:
     ratings = wording.plural(int(findings.model.item_ratings[entry.item]), "rating")
     return element(
         "article",
-        heading(3, findings.item_at(entry.item)),
+        heading(4, findings.item_at(entry.item)),
         paragraph(ratings),
         _values(findings, entry.nearest, entry.similarity, signed=False),
         class_="card",

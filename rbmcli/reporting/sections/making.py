@@ -34,7 +34,7 @@ def section(findings: Findings) -> Section:
         heading(3, "Settings of training"),
         compact((name, _value(value)) for name, value in settings),
         heading(3, "Settings of this report"),
-        compact((name, _value(value)) for name, value in findings.settings.as_dict().items()),
+        compact((name, _value(value)) for name, value in _of_page(findings).items()),
         heading(3, "Versions"),
         compact((name, package_version(name)) for name in _PACKAGES),
     )
@@ -59,6 +59,11 @@ def _fingerprints(findings: Findings) -> list[tuple[str, Markup]]:
             ("the history", told.get("history_fingerprint")),
         ]
     return [(name, element("code", str(value))) for name, value in found if value]
+
+
+def _of_page(findings: Findings) -> dict[str, Any]:
+    """Return the settings that the page depends on, which the format of other files is not."""
+    return {name: value for name, value in findings.settings.as_dict().items() if name != "plots_format"}
 
 
 def _value(value: Any) -> str:

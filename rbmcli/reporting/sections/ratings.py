@@ -24,15 +24,14 @@ def section(findings: Findings) -> Section:
         ("of all pairs are rated", wording.percent(ratings / (users.count * items.count), 2)),
         ("mean rating", wording.figure(told.mean, 2)),
     ]
-    if told.period is not None:
-        first, last = (datetime.fromtimestamp(second, UTC).date().isoformat() for second in told.period)
-        pairs.append(("from", first))
-        pairs.append(("to", last))
     whose = (
         "These are the ratings that predictions start from, the history."
         if findings.has_history
         else "These are the ratings that the model was trained on, as far as it keeps count of them."
     )
+    if told.period is not None:
+        first, last = (datetime.fromtimestamp(second, UTC).date().isoformat() for second in told.period)
+        whose += f" They were given from {first} to {last}."
     pictures = [
         bars(
             "ratings-by-level",
