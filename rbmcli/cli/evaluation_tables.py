@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rbmcli.cli.console import print_line, print_table
+from rbmcli.cli.text_plots import print_reliability
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
@@ -30,6 +31,9 @@ def print_evaluation(result: EvaluateResult) -> None:
     if any("calibration_error" in figures for _, figures, _ in whole):
         print_line()
         _print_figures(["predictor"], whole, (*_HEADS, "coverage"))
+        for each in result.as_dict()["predictors"]:
+            if "reliability" in each:
+                print_reliability(each["reliability"]["all"], each["name"])
     _print_differences(result)
     kinds = dict.fromkeys(name.partition("=")[0] for name in result.segments() if name != _ALL)
     for kind in kinds:

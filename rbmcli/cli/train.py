@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack
 from typing import Annotated, Any
 
@@ -99,6 +100,10 @@ def command(
     if result.valid_nll is not None:
         best += f", NLL {result.valid_nll:.4f}"
     progress.info(f"{told_target(output)}: the model of {best}")
+    if not running.quiet and running.log_format == "text":
+        from rbmcli.cli.text_plots import print_training_curve
+
+        print_training_curve(result.model.record["epochs"], result.best_epoch, sys.stderr)
 
 
 def _settings(model: dict[str, Any], validating: Validating, seed: int) -> TrainSettings:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rbmcli.models.reliability import Reliability
 from rbmcli.pipeline.measuring import ALL, LevelTables, Metric
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.calibrate import Calibrated
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +51,8 @@ class EvaluateResult:
         What was compared with what.
     level_tables : dict of str to LevelTables
         Of each predictor with probabilities, what became of them.
+    calibrated : Calibrated or None
+        The copy of the model that was set right, where that was wanted.
     """
 
     metrics: list[Metric]
@@ -58,6 +63,7 @@ class EvaluateResult:
     excluded: int
     metadata: dict[str, Any]
     level_tables: dict[str, LevelTables] = field(default_factory=dict, compare=False)
+    calibrated: Calibrated | None = field(default=None, compare=False)
 
     @property
     def table(self) -> pa.Table:
@@ -99,6 +105,7 @@ class EvaluateResult:
             "differences": [
                 {**vars(entry), "beyond_chance": entry.beyond_chance} for entry in self.differences()
             ],
+            **({} if self.calibrated is None else {"calibration": self.calibrated.as_dict()}),
             "compared": self.metadata,
         }
 

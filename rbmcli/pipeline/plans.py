@@ -29,7 +29,9 @@ from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
+from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.asking import Model
+from rbmcli.pipeline.calibrate import calibrate_model
 from rbmcli.pipeline.evaluation_input import read_evaluation_input
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
@@ -256,6 +258,8 @@ def plan_evaluate(
     predictions: Sequence[Source],
     *,
     segments: Sequence[str] | None,
+    model: Model | None,
+    calibrate: Target | None,
     truth: Source | None,
     history: Source | None,
     output: Target | None,
@@ -263,7 +267,8 @@ def plan_evaluate(
     progress: Progress,
 ) -> Plan:
     """Return what `evaluate` would do, with the parameters of that; raises as it does."""
-    check_target(output, [*predictions, truth, history])
+    check_target(output, [*predictions, truth, history, model])
+    check_target(calibrate, [*predictions, truth, history, model])
     given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
     facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
     facts |= {
@@ -275,6 +280,10 @@ def plan_evaluate(
     written = (
         [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, _stands(output))]
     )
+    if model is not None and calibrate is not None:
+        copy = calibrate_model(model, given).model
+        lines = len(copy.row_ids) + len(copy.column_ids) + 1
+        written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), _stands(calibrate)))
     return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
 
 
@@ -290,6 +299,12 @@ def _size_of(table: pa.Table, rows: int, file_format: str) -> int:
     file = io.BytesIO()
     write_to(sample, file, file_format)
     return len(file.getvalue()) * rows // sample.num_rows
+
+
+def _bytes_of(model: Rbm) -> int:
+    """Return about the bytes of the file of a model."""
+    arrays = [*model.parameters, model.row_prior, model.column_prior, *(model.states or ())]
+    return sum(array.nbytes for array in arrays)
 
 
 def _stands(target: Target) -> bool:
