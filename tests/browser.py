@@ -12,15 +12,25 @@ import os
 import select
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 _SECONDS = 60
+_LAUNCHER = """
+import fcntl, os, sys
+
+# First out of the way, since either may be 3 or 4 by itself.
+read, write = (fcntl.fcntl(int(number), fcntl.F_DUPFD, 10) for number in sys.argv[1:3])
+os.dup2(read, 3)
+os.dup2(write, 4)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 
 def chromium() -> str:
@@ -57,10 +67,8 @@ class Browser:
             f"--user-data-dir={folder}",
             "about:blank",
         ]
-        # A shell gives it the two pipes as its files 3 and 4, whatever their numbers are here.
-        script = f'exec "$@" 3<&{to_read} 4>&{to_write}'
         self._process = subprocess.Popen(
-            ["sh", "-c", script, "sh", *arguments],
+            [sys.executable, "-c", _LAUNCHER, str(to_read), str(to_write), *arguments],
             pass_fds=(to_read, to_write),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -71,6 +79,9 @@ class Browser:
         os.close(to_read)
         os.close(to_write)
         self._session: str | None = None
+
+    def start(self) -> None:
+        """Wait until its page is there, and have it tell of what happens in it."""
         pages = [each for each in self.ask("Target.getTargets")["targetInfos"] if each["type"] == "page"]
         attached = self.ask("Target.attachToTarget", targetId=pages[0]["targetId"], flatten=True)
         self._session = attached["sessionId"]
@@ -154,17 +165,17 @@ class Browser:
 
     def close(self) -> None:
         """End it."""
-        try:
-            self._session = None
+        self._session = None
+        with suppress(AssertionError, OSError):
             self.ask("Browser.close")
-        finally:
-            os.close(self._write)
-            os.close(self._read)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+        # It ends where nobody is left to talk to.
+        os.close(self._write)
+        os.close(self._read)
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 @contextmanager
@@ -172,6 +183,7 @@ def browser(folder: Path) -> Iterator[Browser]:
     """Run a browser with a profile in a folder."""
     running = Browser(chromium(), folder)
     try:
+        running.start()
         yield running
     finally:
         running.close()

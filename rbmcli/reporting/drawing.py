@@ -88,8 +88,8 @@ def check_matplotlib() -> None:
         import matplotlib  # noqa: F401
     except ImportError:
         raise UsageError(
-            "report needs matplotlib, which is not installed",
-            hint="install it with: pip install 'rbmcli[report]'",
+            "report needs the package matplotlib, which is not installed",
+            hint="pip install 'rbmcli[report]'",
         ) from None
     # It tells of the fonts that it looks for, and of folders that it cannot write to.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)

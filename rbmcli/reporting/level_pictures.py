@@ -23,7 +23,7 @@ FEWEST = 20
 """Cases that a bin must have to be drawn: the shares of fewer are mostly chance."""
 
 _MOST_NUMBERED = 11
-_DEEPEST = 0.55
+DEEPEST = 0.5
 """How much of its colour the darkest cell has, so that numbers can be read on it."""
 
 _DEVIATIONS = 1.96
@@ -126,7 +126,7 @@ def heat_map(name: str, title: str, shares: np.ndarray, counts: np.ndarray, leve
     with canvas(330) as (drawn, (axes,)):
         for row in range(size):
             for column in range(size):
-                depth = _DEEPEST * known[row, column] / max(known.max(), 1e-9)
+                depth = DEEPEST * known[row, column] / max(known.max(), 1e-9)
                 if depth > 0:
                     axes.add_patch(
                         Rectangle((column - 0.5, row - 0.5), 1, 1, facecolor=ACCENT, alpha=depth, linewidth=0)

@@ -39,7 +39,7 @@ def paragraph(*content: Content, class_: str | None = None) -> Markup:
 def table(
     caption: str,
     heads: Sequence[str],
-    rows: Iterable[Sequence[Content]],
+    rows: Sequence[Sequence[Content]],
     *,
     texts: Sequence[int] = (0,),
     strong: Sequence[int] = (),
@@ -52,13 +52,15 @@ def table(
         What the table holds.
     heads : sequence of str
         Heads of the columns.
-    rows : iterable of sequences
-        Cells of each row.
+    rows : sequence of sequences
+        Cells of each row; a column without any cell that is filled is left out.
     texts : sequence of int
         Columns of text; all others are numbers, and stand to the right.
     strong : sequence of int
         Rows to emphasise.
     """
+    kept = [place for place in range(len(heads)) if not rows or any(row[place] for row in rows)]
+    heads, rows = [heads[place] for place in kept], [[row[place] for place in kept] for row in rows]
     kinds = [None if place in texts else "number" for place in range(len(heads))]
     head = [element("th", name, scope="col", class_=kind) for name, kind in zip(heads, kinds, strict=True)]
     body = []

@@ -51,6 +51,8 @@ def plan_report(
         truth=truth,
         history=past,
         output=None,
+        calibrate=None,
+        model=None,
         input_settings=input_settings,
         progress=progress,
     )

@@ -41,6 +41,7 @@ RUNS = {
     ),
     "recommend": ("recommend", "m.parquet", *HISTORY, "-o", "r.parquet"),
     "evaluate": ("evaluate", "p.parquet", *HISTORY),
+    "report": ("report", "--model", "m.parquet", "--predictions", "p.parquet", *HISTORY, "-o", "r.html"),
     "similar": ("similar", "m.parquet", "101", "--top", "2", "--items", "items.csv"),
     "explain": ("explain", "m.parquet", *HISTORY, "--user", "u01", "--item", "101", "--top", "2"),
     "inspect": ("inspect", "p.parquet"),

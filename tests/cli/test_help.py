@@ -26,8 +26,9 @@ COMMANDS = (
     "warmup",
     "similar",
     "explain",
+    "report",
 )
-HEAVY = ("numba", "pandas", "pyarrow", "numpy")
+HEAVY = ("numba", "pandas", "pyarrow", "numpy", "matplotlib")
 
 
 def test_help_starts_in_less_than_0_3_seconds(run_command: RunCommand) -> None:
@@ -79,6 +80,7 @@ def test_no_command_imports_pandas_and_inspect_and_prepare_no_numba(
         "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
         "evaluate asked.parquet --history train.parquet": ["pandas"],
         "evaluate asked.parquet --resamples 0": ["pandas", "numba"],
+        "report --model model.parquet --predictions asked.parquet -o report.html": ["pandas"],
         "inspect model.parquet": ["pandas", "numba"],
     }
 

@@ -110,4 +110,4 @@ def test_without_matplotlib_the_error_names_the_command_that_installs_it(
     with pytest.raises(UsageError) as raised:
         check_matplotlib()
 
-    assert "pip install 'rbmcli[report]'" in raised.value.hint
+    assert raised.value.hint == "pip install 'rbmcli[report]'"

@@ -51,6 +51,7 @@ def section(findings: Findings) -> Section | None:
             _error(scores),
         ),
         *(paragraph(told) for told in _where_sure(tables)),
+        *(paragraph(told, class_="note") for told in _set_right(findings)),
         side_by_side(*shown),
         details("The bins in figures", _bins(tables)),
     )
@@ -89,6 +90,18 @@ def _where_sure(tables: LevelTables) -> list[str]:
     return [
         f"In {wording.percent(pairs / all_, 0)} of the ratings one level was held more probable than all "
         f"others together, with {wording.percent(said)} on average. It came true in {wording.percent(came)}."
+    ]
+
+
+def _set_right(findings: Findings) -> list[str]:
+    """Return whether the model's probabilities were set right after training, if they were."""
+    fit, calibration = findings.model.record.get("calibrated_on"), findings.model.calibration
+    if fit is None or calibration is None:
+        return []
+    predictions = wording.plural(fit["n"], "prediction")
+    return [
+        f"The model’s probabilities were set right after training, on {predictions}: "
+        f"by a temperature of {wording.figure(calibration.temperature, 2)} and a bias for each level."
     ]
 
 

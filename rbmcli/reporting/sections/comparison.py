@@ -100,8 +100,6 @@ def _differences(scores: Scores) -> Markup | None:
             rows.append([scores.shown(name), wording.signed(found.value), _ends(found)])
     if not rows:
         return None
-    if not any(row[2] for row in rows):
-        heads, rows = heads[:2], [row[:2] for row in rows]
     if len(scores.given) > 1:
         heads[0] = f"RMSE of {scores.shown(scores.model)} less that of"
     return table("Differences on the same ratings; below 0 the model is better.", heads, rows)
