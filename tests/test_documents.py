@@ -100,6 +100,7 @@ def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, t
         "model.parquet",
         "predictions.parquet",
         "recommendations.parquet",
+        "report.html",
         "best.toml",
         "best.tune.journal",
     }
