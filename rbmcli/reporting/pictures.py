@@ -66,7 +66,7 @@ def bars(name: str, title: str, labels: Sequence[str], shares: Sequence[float], 
         axes.tick_params(axis="x", length=0)
         if len(labels) <= _MOST_BARS_TOLD:
             for at, share in zip(place, shares, strict=True):
-                told = wording.percent(share, 0 if share >= 0.01 or not share else 1)
+                told = wording.percent(share, 0)
                 axes.annotate(
                     told,
                     (at, share),

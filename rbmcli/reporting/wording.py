@@ -30,7 +30,12 @@ def signed(value: float, digits: int = 3) -> str:
 
 
 def percent(share: float, digits: int = 1) -> str:
-    """Return a share as a percentage."""
+    """Return a share as a percentage; what is not quite nothing, or not quite all, is told as such."""
+    least = 0.5 * 10.0 ** (-2 - digits)
+    if 0 < share < least:
+        return f"<{figure(2 * 100 * least, digits)}%"
+    if 1 - least < share < 1:
+        return f">{figure(100 - 2 * 100 * least, digits)}%"
     return f"{figure(100 * share, digits)}%"
 
 

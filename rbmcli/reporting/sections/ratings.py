@@ -58,6 +58,8 @@ def section(findings: Findings) -> Section:
 
 def _of_levels(findings: Findings) -> str:
     shares, values = findings.spread.of_level, findings.model.levels.values
+    if findings.model.levels.edges is not None:
+        return "Share of the ratings by bin, named by its mean; bins are made to hold about equally many."
     most = int(shares.argmax())
     return (
         f"Share of the ratings by level. The most frequent is {wording.level(values[most])}, with "
