@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         LevelSettings,
         PredictSettings,
         PrepareSettings,
+        RankingSettings,
         RecommendSettings,
         SimilarSettings,
         TrainSettings,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
     from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.evaluate_ranking import evaluate_ranking
     from rbmcli.pipeline.explain import explain
     from rbmcli.pipeline.predict import predict
     from rbmcli.pipeline.prepare import prepare
@@ -47,12 +49,14 @@ __all__ = [
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
+    "RankingSettings",
     "RbmcliError",
     "RecommendSettings",
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
     "evaluate",
+    "evaluate_ranking",
     "explain",
     "load_model",
     "predict",
@@ -71,12 +75,14 @@ _HOMES = {
     "LevelSettings": "rbmcli.config",
     "PredictSettings": "rbmcli.config",
     "PrepareSettings": "rbmcli.config",
+    "RankingSettings": "rbmcli.config",
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
     "evaluate": "rbmcli.pipeline.evaluate",
+    "evaluate_ranking": "rbmcli.pipeline.evaluate_ranking",
     "explain": "rbmcli.pipeline.explain",
     "load_model": "rbmcli.models.store",
     "predict": "rbmcli.pipeline.predict",

@@ -8,6 +8,7 @@ from rbmcli.cli.console import print_line, print_table
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
+    from rbmcli.pipeline.measuring import Metric
 
 _FIGURES = ("rmse", "mae", "nll", "rps", "accuracy", "kappa")
 _HEADS = {"calibration_error": "calibration error", "calibration_quantile": "if perfectly calibrated"}
@@ -62,8 +63,12 @@ def _print_differences(result: EvaluateResult) -> None:
     differences = result.differences()
     given = result.predictors[: result.n_given]
     chosen = [entry for entry in differences if entry.against in given]
-    chosen = chosen or [entry for entry in differences if entry.metric == "rmse"]
-    if not chosen:
+    print_differences(chosen or [entry for entry in differences if entry.metric == "rmse"])
+
+
+def print_differences(differences: list[Metric]) -> None:
+    """Print differences, an empty line before them, if there are any."""
+    if not differences:
         return
     said = {True: "yes", False: "no", None: None}
     print_line()
@@ -78,7 +83,7 @@ def _print_differences(result: EvaluateResult) -> None:
                 entry.high,
                 said[entry.beyond_chance],
             ]
-            for entry in chosen
+            for entry in differences
         ],
     )
 

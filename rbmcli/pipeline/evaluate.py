@@ -17,6 +17,7 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
+from rbmcli.data.tables import PairsTable
 from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import EvaluationInput, as_list, read_evaluation_input
@@ -29,7 +30,7 @@ GATED_FIGURES = (*FIGURES, "calibration_error", "coverage", "n")
 
 
 def evaluate(
-    predictions: Source | Sequence[Source],
+    predictions: Source | PairsTable | Sequence[Source | PairsTable],
     *,
     truth: Source | None = None,
     history: Source | None = None,

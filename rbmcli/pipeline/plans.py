@@ -30,10 +30,11 @@ from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
 from rbmcli.pipeline.asking import Model
-from rbmcli.pipeline.evaluation_input import read_evaluation_input
+from rbmcli.pipeline.evaluate_files import read_files
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
+from rbmcli.pipeline.ranking_input import RankingInput
 from rbmcli.pipeline.recommend import read_recommendation_input
 from rbmcli.pipeline.training_input import read_training
 from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
@@ -255,20 +256,17 @@ def plan_tune(
 def plan_evaluate(
     predictions: Sequence[Source],
     *,
-    segments: Sequence[str] | None,
-    truth: Source | None,
-    history: Source | None,
     output: Target | None,
-    input_settings: InputSettings,
-    progress: Progress,
+    **given: Any,
 ) -> Plan:
-    """Return what `evaluate` would do, with the parameters of that; raises as it does."""
-    check_target(output, [*predictions, truth, history])
-    given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
-    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    """Return what `evaluate_files` would do, with the parameters of that; raises as it does."""
+    check_target(output, [*predictions, given["truth"], given["history"]])
+    found = read_files(predictions, **given)
+    kind = "recommendations" if isinstance(found, RankingInput) else "predictions"
+    facts: dict[str, Any] = {kind: sum(each.table.num_rows for each in found.asked)}
     facts |= {
         name: table.table.num_rows
-        for name, table in (("truth", given.told), ("history", given.ratings))
+        for name, table in (("truth", found.told), ("history", found.ratings))
         if table is not None
     }
     rows = sum(facts.values())
