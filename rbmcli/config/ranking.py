@@ -18,8 +18,8 @@ class RankingSettings(Settings):
         Cutoffs N: figures are of the first N of each list. Empty takes those of 1, 5 and 10 that the lists
         reach.
     relevant : float or None
-        Least rating of a held-out item that is relevant; None takes every held-out item, as trec_eval and
-        ranx do with whatever was judged above 0. There is no threshold that would suit every scale.
+        Least rating of a held-out item that is relevant; None takes every held-out item, since there is no
+        threshold that would suit every scale. Likewise trec_eval and ranx take whatever was judged above 0.
     gain : {"binary", "rating"}
         What a relevant item is worth in NDCG: the same for all, or what its rating is above the lowest of
         the scale. With the latter, items of the lowest rating are not relevant.

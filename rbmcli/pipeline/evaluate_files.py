@@ -23,17 +23,34 @@ from rbmcli.progress import Progress
 def evaluate_files(
     predictions: Sequence[Source],
     *,
+    truth: Source | None,
+    history: Source | None,
     output: Target | None,
     segments: Sequence[str] | None,
     ranking: RankingSettings,
     input_settings: InputSettings,
     progress: Progress,
-    **given: Any,
+    **further: Any,
 ) -> EvaluateResult | RankingResult:
-    """Measure predictions as `evaluate` does, or lists as `evaluate_ranking` does, with their parameters."""
-    check_target(output, [*predictions, given["truth"], given["history"]])
+    """Measure predictions as `evaluate` does, or lists as `evaluate_ranking` does, with their parameters.
+
+    Raises
+    ------
+    UsageError
+        Also if there are files of both kinds, or predictions and settings of lists.
+    """
+    # Before anything is read, and with the paths of the predictions, which what is read does not keep.
+    check_target(output, [*predictions, truth, history])
     asked = read_asked(predictions, segments or (), input_settings, progress)
-    given |= {"output": output, "segments": segments, "input_settings": input_settings, "progress": progress}
+    given: dict[str, Any] = {
+        "truth": truth,
+        "history": history,
+        "output": output,
+        "segments": segments,
+        "input_settings": input_settings,
+        "progress": progress,
+        **further,
+    }
     if are_lists(asked):
         return evaluate_ranking(asked, ranking=ranking, **given)
     _check_unused(ranking, asked)

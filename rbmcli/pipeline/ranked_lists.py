@@ -18,7 +18,7 @@ from rbmcli.pipeline.scored import finite_column
 from rbmcli.progress import Progress
 
 RANK, SCORE = "rank", "score"
-UNTOLD = "not known: the file does not tell"
+UNTOLD = "not known: the lists do not tell"
 
 
 @dataclass(frozen=True)

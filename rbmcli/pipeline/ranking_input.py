@@ -151,7 +151,7 @@ def read_ranking_input(
     items, item = _on_one_index(tables, "item")
     lists = [
         ranked_lists(name, each, user[place], item[place], progress)
-        for place, (name, each) in enumerate(zip(names_of(asked, "lists"), asked, strict=True))
+        for place, (name, each) in enumerate(zip(names_of(recommendations, "lists"), asked, strict=True))
     ]
     at_truth = len(lists)
     relevant = _relevant(told, user[at_truth], item[at_truth], ranking)

@@ -79,6 +79,7 @@ def test_no_command_imports_pandas_and_inspect_and_prepare_no_numba(
         "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
         "evaluate asked.parquet --history train.parquet": ["pandas"],
         "evaluate asked.parquet --resamples 0": ["pandas", "numba"],
+        "evaluate best.parquet --truth new.parquet --resamples 0": ["pandas", "numba"],
         "inspect model.parquet": ["pandas", "numba"],
     }
 
