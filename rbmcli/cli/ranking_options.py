@@ -31,8 +31,8 @@ class RankedLists:
         typer.Option(
             "--relevant",
             metavar="RATING",
-            help="Least rating of a held-out item that is relevant [default: every held-out item is, since no "
-            "threshold suits every scale].",
+            help="Least rating of a held-out item that is relevant [default: every held-out item is, since "
+            "no threshold suits every scale].",
             rich_help_panel=RANKED_LISTS,
         ),
     ] = None
