@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rbmcli.config import (
         CatalogueSettings,
+        CrossvalSettings,
         ExplainSettings,
         InputSettings,
         LevelSettings,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     )
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
+    from rbmcli.pipeline.crossval import crossval
     from rbmcli.pipeline.evaluate import evaluate
     from rbmcli.pipeline.evaluate_ranking import evaluate_ranking
     from rbmcli.pipeline.explain import explain
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogueSettings",
+    "CrossvalSettings",
     "ExplainSettings",
     "InputSettings",
     "LevelSettings",
@@ -55,6 +58,7 @@ __all__ = [
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
+    "crossval",
     "evaluate",
     "evaluate_ranking",
     "explain",
@@ -70,6 +74,7 @@ __all__ = [
 
 _HOMES = {
     "CatalogueSettings": "rbmcli.config",
+    "CrossvalSettings": "rbmcli.config",
     "ExplainSettings": "rbmcli.config",
     "InputSettings": "rbmcli.config",
     "LevelSettings": "rbmcli.config",
@@ -81,6 +86,7 @@ _HOMES = {
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
+    "crossval": "rbmcli.pipeline.crossval",
     "evaluate": "rbmcli.pipeline.evaluate",
     "evaluate_ranking": "rbmcli.pipeline.evaluate_ranking",
     "explain": "rbmcli.pipeline.explain",

@@ -105,6 +105,7 @@ def test_mistakes_are_errors_of_one_tree_with_a_message() -> None:
 def test_the_public_names_are_these() -> None:
     assert rbmcli.__all__ == [
         "CatalogueSettings",
+        "CrossvalSettings",
         "ExplainSettings",
         "InputSettings",
         "LevelSettings",
@@ -116,6 +117,7 @@ def test_the_public_names_are_these() -> None:
         "SimilarSettings",
         "TrainSettings",
         "TuneSettings",
+        "crossval",
         "evaluate",
         "evaluate_ranking",
         "explain",

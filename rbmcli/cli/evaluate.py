@@ -63,6 +63,27 @@ Resamples = Annotated[
         rich_help_panel=MODEL,
     ),
 ]
+CalibratedModel = Annotated[
+    str | None,
+    Use.READ,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="The model whose predictions these are, for --calibrate.",
+        rich_help_panel=FILES,
+    ),
+]
+Calibrate = Annotated[
+    str | None,
+    Use.WRITTEN,
+    typer.Option(
+        "--calibrate",
+        metavar="FILE",
+        help="Write a copy of --model whose probabilities are set right, by a temperature and a bias of each "
+        "level that are fitted to these predictions: of validation ratings, not of those to test on.",
+        rich_help_panel=FILES,
+    ),
+]
 MetricsOutput = Annotated[
     str | None,
     Use.WRITTEN,
@@ -92,6 +113,8 @@ def command(
     ],
     truth: Truth = None,
     history: History = None,
+    model: CalibratedModel = None,
+    calibrate: Calibrate = None,
     output: MetricsOutput = None,
     output_format: OutputFormat = "auto",
     segments: Segments = None,
@@ -118,6 +141,8 @@ def command(
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
 
+        rbmcli evaluate predictions.parquet --truth valid.parquet --model m.parquet --calibrate right.parquet
+
         rbmcli evaluate a.parquet b.parquet --truth test.parquet --segments level,time
 
         rbmcli evaluate recommendations.parquet --truth test.parquet --relevant 4 --at 5,10
@@ -132,6 +157,8 @@ def command(
         "segments": None if segments is None else parse_segments(segments),
         "truth": truth,
         "history": history,
+        "model": model,
+        "calibrate": calibrate,
         "ranking": lists.settings(),
         "input_settings": settings,
         "progress": progress,
@@ -148,16 +175,16 @@ def command(
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("EvaluateResult | RankingResult", error.result), error
-    files = () if output is None or failure else (output,)
+    files = () if failure else tuple(name for name in (output, calibrate) if name is not None)
     drawn = settings.as_dict() | {"resamples": resamples, "segments": given["segments"]}
     if isinstance(result, RankingResult):
         drawn |= given["ranking"].as_dict() | {"at": result.at}
     outcome = CommandResult("evaluate", drawn, result.as_dict(), files, running.seed)
-    if files and as_json:
-        outcome.write(files[0])
+    if as_json and output is not None and not failure:
+        outcome.write(output)
     if running.json:
         print_result(outcome, progress)
-    elif output != "-":
+    elif "-" not in (output, calibrate):
         if isinstance(result, RankingResult):
             print_ranking(result)
         else:

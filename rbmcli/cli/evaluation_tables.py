@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rbmcli.cli.console import print_line, print_table
+from rbmcli.cli.text_plots import print_reliability
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
@@ -20,22 +21,32 @@ _Ends = dict[str, list[float]]
 
 def print_evaluation(result: EvaluateResult) -> None:
     """Print predictors, differences between them, and segments."""
-    named = result.predictors
-    _print_figures(
-        ["predictor"],
-        [([name], result.segments(name)[_ALL], result.intervals(name).get(_ALL, {})) for name in named],
-        _FIGURES,
-    )
-    given = named[: result.n_given]
+    print_predictors(result)
+    given = result.predictors[: result.n_given]
     whole = [([name], result.segments(name)[_ALL], _Ends()) for name in given]
     if any("calibration_error" in figures for _, figures, _ in whole):
         print_line()
         _print_figures(["predictor"], whole, (*_HEADS, "coverage"))
-    _print_differences(result)
+        for each in result.as_dict()["predictors"]:
+            if "reliability" in each:
+                print_reliability(each["reliability"]["all"], each["name"])
+    print_differences(result)
     kinds = dict.fromkeys(name.partition("=")[0] for name in result.segments() if name != _ALL)
     for kind in kinds:
         print_line()
         _print_segments(result, kind, given)
+
+
+def print_predictors(result: EvaluateResult) -> None:
+    """Print the figures of all pairs, of each predictor."""
+    _print_figures(
+        ["predictor"],
+        [
+            ([name], result.segments(name)[_ALL], result.intervals(name).get(_ALL, {}))
+            for name in result.predictors
+        ],
+        _FIGURES,
+    )
 
 
 def _print_figures(
@@ -58,16 +69,19 @@ def _print_figures(
     print_table(columns, lines)
 
 
-def _print_differences(result: EvaluateResult) -> None:
-    """Print all differences between predictions; of only one that of its RMSE to each baseline's."""
+def print_differences(result: EvaluateResult) -> None:
+    """Print all differences between predictions; of only one that of its RMSE to each baseline's.
+
+    An empty line stands above them.
+    """
     differences = result.differences()
     given = result.predictors[: result.n_given]
     chosen = [entry for entry in differences if entry.against in given]
-    print_differences(chosen or [entry for entry in differences if entry.metric == "rmse"])
+    print_compared(chosen or [entry for entry in differences if entry.metric == "rmse"])
 
 
-def print_differences(differences: list[Metric]) -> None:
-    """Print differences, an empty line before them, if there are any."""
+def print_compared(differences: list[Metric]) -> None:
+    """Print some differences, if there are any, an empty line above them."""
     if not differences:
         return
     said = {True: "yes", False: "no", None: None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -74,6 +75,12 @@ def command(
     print_table(["fact", "value"], description.facts())
     print_line()
     print_table(["column", "type"], list(description.columns.items()))
+    if description.metadata.get("epochs") and not description.problem:
+        from rbmcli.cli.text_plots import print_training_curve
+
+        print_training_curve(
+            description.metadata["epochs"], description.metadata.get("best_epoch"), sys.stdout
+        )
 
 
 def _tell_settings(lines: list[dict[str, Any]], progress: TimedProgress, *, as_json: bool) -> None:

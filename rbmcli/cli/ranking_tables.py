@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rbmcli.cli.console import print_line, print_table
-from rbmcli.cli.evaluation_tables import print_differences
+from rbmcli.cli.evaluation_tables import print_compared
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.ranking_result import RankingResult
@@ -30,7 +30,7 @@ def print_ranking(result: RankingResult) -> None:
             for name, counts in zip(result.predictors, result.counts, strict=True)
         ],
     )
-    print_differences(result.differences())
+    print_compared(result.differences())
     _print_segments(result)
 
 

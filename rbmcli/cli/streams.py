@@ -46,6 +46,10 @@ def check_streams(read: Sequence[str], written: Sequence[str], output_format: st
         )
     if STANDARD_OUTPUT not in written:
         return
+    if written.count(STANDARD_OUTPUT) > 1:
+        raise UsageError(
+            "standard output (-) is named twice, but can be written once", hint="give a file for one"
+        )
     if json:
         raise UsageError(
             "--json prints the result to standard output, and -o - writes there too",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rbmcli.config.base import Settings
+from rbmcli.config.crossval import CrossvalSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
@@ -13,6 +14,7 @@ from rbmcli.config.tune import TuneSettings
 
 __all__ = [
     "CatalogueSettings",
+    "CrossvalSettings",
     "ExplainSettings",
     "InputSettings",
     "LevelSettings",

@@ -10,6 +10,7 @@ temperature scaling and vector scaling.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,34 @@ class Calibration:
     def identity(cls, levels: int) -> Calibration:
         """Return the one that changes nothing."""
         return cls(1.0, np.zeros(levels))
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], levels: int) -> Calibration:
+        """Return the one that `as_dict` has made plain values of.
+
+        Raises
+        ------
+        ValueError
+            If there is none of so many levels in them.
+        """
+        bias = np.asarray(values["bias"], np.float64)
+        found = cls(float(values["temperature"]), bias)
+        if (
+            bias.shape != (levels,)
+            or not np.isfinite(bias).all()
+            or not COLDEST <= found.temperature <= HOTTEST
+        ):
+            raise ValueError(f"its calibration is none of {levels} levels")
+        return found
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain values, ready for JSON."""
+        return {"temperature": self.temperature, "bias": self.bias.tolist()}
+
+    def after(self, earlier: Calibration) -> Calibration:
+        """Return the one that does what an earlier one does and then this, with a temperature in range."""
+        temperature = min(max(earlier.temperature * self.temperature, COLDEST), HOTTEST)
+        return Calibration(temperature, earlier.bias / self.temperature + self.bias)
 
 
 def apply(calibration: Calibration, probabilities: np.ndarray) -> np.ndarray:

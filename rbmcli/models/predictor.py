@@ -9,6 +9,7 @@ import numpy as np
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
+from rbmcli.models.calibration import apply
 from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.fold_in import fold_in_users
 from rbmcli.models.histories import Histories
@@ -124,7 +125,10 @@ class Predictor:
         offset = self._day_offsets(
             user[scored], item[scored], own[scored], day if day is None else day[scored]
         )
-        probability[scored] = score(user[scored], item[scored], own[scored], offset)
+        scores = score(user[scored], item[scored], own[scored], offset)
+        # Base rates are left as they are: what sets the model right was fitted on what it says itself.
+        calibration = self.model.calibration
+        probability[scored] = scores if calibration is None else apply(calibration, scores)
         self._fill_priors(probability, source, user, item, others)
         return probability, source
 

@@ -14,6 +14,7 @@ from rbmcli.data.levels import Levels
 from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.calibration import Calibration
 from rbmcli.models.form import form_of
 from rbmcli.models.priors import day_smoothings, smoothings
 
@@ -47,6 +48,8 @@ class Rbm:
         A hash of each training user's ratings, to tell whether a history is the one trained on.
     record : dict
         JSON-ready facts of the training: figures per epoch, best epoch, fingerprint of the data.
+    calibration : Calibration or None
+        What its probabilities are set right by.
     """
 
     settings: ResolvedSettings
@@ -62,6 +65,7 @@ class Rbm:
     states: RowStates | None
     user_hash: np.ndarray
     record: dict[str, Any]
+    calibration: Calibration | None = None
 
     @cached_property
     def form(self) -> Form:

@@ -23,12 +23,14 @@ from rbmcli.data.storage import digest, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import RowStates
+from rbmcli.models.calibration import Calibration
 from rbmcli.models.form import form_of
 from rbmcli.models.rbm import Rbm
 
 _KIND = "rbm"
 _VISIBLE, _ROW, _SHARED = "visible", "row", "shared"
 _HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
+_CALIBRATION = "calibration"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "spread", "values")
 
 
@@ -98,13 +100,14 @@ def _describe(model: Rbm) -> dict[str, Any]:
         "seed": model.settings.seed,
         "visible_id_type": str(model.column_ids.type),
         "row_id_type": str(model.row_ids.type),
+        **({} if model.calibration is None else {_CALIBRATION: model.calibration.as_dict()}),
         **model.record,
     }
 
 
 _DESCRIBED = frozenset(
     ("format", "format_version", "fingerprint", "command", "kind", "orientation", "K", "F", "levels", "edges")
-) | frozenset(("global_prior", "settings", "seed", "visible_id_type", "row_id_type"))
+) | frozenset(("global_prior", "settings", "seed", "visible_id_type", "row_id_type", _CALIBRATION))
 
 
 def _lists(array: np.ndarray) -> pa.Array:
@@ -225,6 +228,7 @@ def _from_table(table: pa.Table, metadata: dict[str, Any]) -> Rbm:
         spread = _array(rows, "spread", 1)[:, 0]
         states = RowStates(activation, _array(rows, "count", count), _array(rows, "base", count), spread)
     users = rows if settings.by == "user" else visible
+    calibration = metadata.get(_CALIBRATION)
     return Rbm(
         settings,
         levels,
@@ -239,6 +243,7 @@ def _from_table(table: pa.Table, metadata: dict[str, Any]) -> Rbm:
         states,
         _integers(users, "ratings_hash").view(np.uint64),
         {key: value for key, value in metadata.items() if key not in _DESCRIBED},
+        None if calibration is None else Calibration.from_dict(calibration, count),
     )
 
 

@@ -124,6 +124,8 @@ def _figures(metadata: dict[str, Any]) -> str:
             " The model was then trained again on all ratings, the validation ratings too, for as many "
             "epochs: the figures are those of the model before."
         )
+    if metadata.get("calibrated_on"):
+        text += " " + _calibrated(metadata["calibrated_on"])
     if metadata.get("tried"):
         text += f" Its settings are the best of {len(metadata['tried'])} that were tried out."
     rows = [
@@ -131,6 +133,15 @@ def _figures(metadata: dict[str, Any]) -> str:
         for entry in _some(epochs, best)
     ]
     return f"{text}\n\n{_table(['epoch', 'loss', 'RMSE', 'NLL'], rows)}" if rows else text
+
+
+def _calibrated(fit: dict[str, Any]) -> str:
+    (nll_before, nll_after), (before, after) = fit["nll"], fit["calibration_error"]
+    return (
+        f"Its probabilities were set right on {_count(fit['n'], 'prediction')} afterwards (`rbmcli evaluate "
+        f"--calibrate`): on these the NLL went from {nll_before:.4f} to {nll_after:.4f} and the expected "
+        f"calibration error from {before:.4f} to {after:.4f}."
+    )
 
 
 def _in_words(entry: dict[str, Any]) -> str:

@@ -7,7 +7,9 @@ history and asked the very same pairs, so that they stand beside the model fairl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,13 +20,19 @@ from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable
+from rbmcli.errors import UsageError
 from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import EvaluationInput, as_list, read_evaluation_input
 from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.pipeline.measuring import ALL, LevelTables, Measurer, Metric, Predicted
+from rbmcli.pipeline.past import Past
 from rbmcli.pipeline.segments import EVERY, LEVEL, SOURCE, Segment, segments_of
 from rbmcli.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.asking import Model
+    from rbmcli.pipeline.calibrate import Calibrated
 
 GATED_FIGURES = (*FIGURES, "calibration_error", "coverage", "n")
 
@@ -34,6 +42,8 @@ def evaluate(
     *,
     truth: Source | None = None,
     history: Source | None = None,
+    model: Model | None = None,
+    calibrate: Target | None = None,
     output: Target | None = None,
     output_format: str = "auto",
     segments: Sequence[str] | None = None,
@@ -54,6 +64,11 @@ def evaluate(
         Ratings to compare with, joined by user and item; goes before a rating column of the predictions.
     history : path, table or frame, optional
         Ratings to fit the baselines on, usually those that the model was trained on.
+    model : Rbm or path, optional
+        The model that has made the predictions; needed with `calibrate` alone.
+    calibrate : path, '-' or address, optional
+        Where to write a copy of the model whose probabilities are set right by the predictions, which must
+        be of validation ratings that it was not trained on, see `rbmcli.models.calibration`.
     output : path, '-' or address, optional
         Where to write the metrics; '-' is standard output.
     output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
@@ -79,7 +94,7 @@ def evaluate(
     Raises
     ------
     UsageError
-        If segments are asked for that need what was not given.
+        If what is asked for needs what was not given.
     DataError
         If an input cannot be read or holds values that cannot be evaluated.
     MismatchError
@@ -89,35 +104,85 @@ def evaluate(
     """
     gates = parse_gates(fail_if, GATED_FIGURES)
     sources = as_list(predictions)
-    check_target(output, [*sources, truth, history])
+    check_target(output, [*sources, truth, history, model])
+    check_target(calibrate, [*sources, truth, history, model])
+    if (model is None) != (calibrate is None):
+        raise UsageError("--model and --calibrate go together: the model, and where its copy is written")
     wanted = () if segments is None else tuple(segments)
     given = read_evaluation_input(sources, truth, history, wanted, input_settings, progress)
-    predicted = list(given.predicted)
+    baselines: list[Predicted] = []
     if given.past is not None:
         with progress.step("fitting the baselines"):
-            predicted += [
-                Predicted(baseline.name, prediction, is_baseline=True)
-                for baseline, prediction in given.past.baselines()
-            ]
+            baselines = baselines_of(given.past)
     with progress.step("measuring"):
-        metrics, tables = _measured(given, predicted, segments, seed, resamples)
-    drawing = {"seed": seed, "resamples": resamples, "segments": None if segments is None else list(wanted)}
-    metadata = given.metadata(input_settings, drawing)
-    result = EvaluateResult(
+        result = measured(given, baselines, segments, seed, resamples, input_settings)
+    if model is not None:
+        result = replace(result, calibrated=_calibrated(model, given))
+    calibrated, metrics, metadata = result.calibrated, result.metrics, result.metadata
+    check_gates(gates, result.gated(), result)
+    if calibrate is not None and calibrated is not None:
+        calibrated.save(calibrate)
+        progress.info(_tell(calibrated, calibrate))
+    if output is not None:
+        write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
+        progress.info(f"{told_target(output)}: {len(metrics):,} figures of {result.n:,} predictions")
+    return result
+
+
+def baselines_of(past: Past) -> list[Predicted]:
+    """Return what each baseline that is fitted on a history says of the asked pairs."""
+    return [
+        Predicted(baseline.name, prediction, is_baseline=True) for baseline, prediction in past.baselines()
+    ]
+
+
+def measured(
+    given: EvaluationInput,
+    baselines: Sequence[Predicted],
+    segments: Sequence[str] | None,
+    seed: int,
+    resamples: int,
+    input_settings: InputSettings,
+) -> EvaluateResult:
+    """Return the figures of predictions and baselines; parameters and what is raised as of `evaluate`.
+
+    Parameters
+    ----------
+    given : EvaluationInput
+        The predictions.
+    baselines : sequence of Predicted
+        What each baseline says of the same pairs.
+    """
+    predicted = [*given.predicted, *baselines]
+    metrics, tables = _measured(given, predicted, segments, seed, resamples)
+    wanted = None if segments is None else list(segments)
+    drawing = {"seed": seed, "resamples": resamples, "segments": wanted}
+    return EvaluateResult(
         metrics=metrics,
         predictors=[each.name for each in predicted],
         n_given=len(given.predicted),
         n=len(given.scored[0]),
         unmatched=given.unmatched,
         excluded=0 if given.past is None else given.past.excluded,
-        metadata=metadata,
+        metadata=given.metadata(input_settings, drawing),
         level_tables=tables,
     )
-    check_gates(gates, result.gated(), result)
-    if output is not None:
-        write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
-        progress.info(f"{told_target(output)}: {len(metrics):,} figures of {result.n:,} predictions")
-    return result
+
+
+def _calibrated(model: Model, given: EvaluationInput) -> Calibrated:
+    # Here, because it takes a third of a second to load the kernels.
+    from rbmcli.pipeline.calibrate import calibrate_model
+
+    return calibrate_model(model, given)
+
+
+def _tell(calibrated: Calibrated, target: Target) -> str:
+    (nll_before, nll_after), (before, after) = calibrated.nll, calibrated.calibration_error
+    return (
+        f"{told_target(target)}: calibrated on {calibrated.n:,} predictions, temperature "
+        f"{calibrated.fitted.temperature:.4f}; of these the nll is {nll_after:.4f} ({nll_before:.4f} before) "
+        f"and the calibration error {after:.4f} ({before:.4f})"
+    )
 
 
 def _measured(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rbmcli.config import InputSettings, RankingSettings
 from rbmcli.data.intake import Source
@@ -19,12 +19,17 @@ from rbmcli.pipeline.ranking_input import RankingInput, read_ranking_input
 from rbmcli.pipeline.ranking_result import RankingResult
 from rbmcli.progress import Progress
 
+if TYPE_CHECKING:
+    from rbmcli.pipeline.asking import Model
+
 
 def evaluate_files(
     predictions: Sequence[Source],
     *,
     truth: Source | None,
     history: Source | None,
+    model: Model | None,
+    calibrate: Target | None,
     output: Target | None,
     segments: Sequence[str] | None,
     ranking: RankingSettings,
@@ -37,10 +42,11 @@ def evaluate_files(
     Raises
     ------
     UsageError
-        Also if there are files of both kinds, or predictions and settings of lists.
+        Also if there are files of both kinds, or settings of the other kind.
     """
     # Before anything is read, and with the paths of the predictions, which what is read does not keep.
-    check_target(output, [*predictions, truth, history])
+    for target in (output, calibrate):
+        check_target(target, [*predictions, truth, history, model])
     asked = read_asked(predictions, segments or (), input_settings, progress)
     given: dict[str, Any] = {
         "truth": truth,
@@ -51,10 +57,9 @@ def evaluate_files(
         "progress": progress,
         **further,
     }
-    if are_lists(asked):
+    if _are_lists(asked, ranking, model, calibrate):
         return evaluate_ranking(asked, ranking=ranking, **given)
-    _check_unused(ranking, asked)
-    return evaluate(asked, **given)
+    return evaluate(asked, model=model, calibrate=calibrate, **given)
 
 
 def read_files(
@@ -62,6 +67,8 @@ def read_files(
     *,
     truth: Source | None,
     history: Source | None,
+    model: Model | None,
+    calibrate: Target | None,
     segments: Sequence[str] | None,
     ranking: RankingSettings,
     input_settings: InputSettings,
@@ -70,14 +77,21 @@ def read_files(
     """Read and check what `evaluate_files` is given; raises as that does."""
     wanted = segments or ()
     asked = read_asked(predictions, wanted, input_settings, progress)
-    if are_lists(asked):
+    if _are_lists(asked, ranking, model, calibrate):
         return read_ranking_input(asked, truth, history, wanted, ranking, input_settings, progress)
-    _check_unused(ranking, asked)
     return read_evaluation_input(asked, truth, history, wanted, input_settings, progress)
 
 
-def _check_unused(ranking: RankingSettings, asked: Sequence[PairsTable]) -> None:
-    """Raise `UsageError` if something is set that plays no part for predictions."""
+def _are_lists(
+    asked: Sequence[PairsTable], ranking: RankingSettings, model: Model | None, calibrate: Target | None
+) -> bool:
+    """Return of which kind files are; raise `UsageError` if something is asked for that is of the other."""
+    if are_lists(asked):
+        if model is not None or calibrate is not None:
+            raise UsageError(
+                f"--model and --calibrate are of predictions, and {asked[0].where} holds recommendations"
+            )
+        return True
     default = RankingSettings().as_dict()
     for name, value in ranking.as_dict().items():
         if value != default[name]:
@@ -85,3 +99,4 @@ def _check_unused(ranking: RankingSettings, asked: Sequence[PairsTable]) -> None
                 f"--{name} is of lists of recommendations, and {asked[0].where} holds none",
                 hint="lists have the columns user, item, and rank or score",
             )
+    return False

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from rbmcli.models.reliability import Reliability
 from rbmcli.pipeline.measuring import ALL, LevelTables, Metric
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.calibrate import Calibrated
 
 SCHEMA = pa.schema(
     [
@@ -102,12 +105,15 @@ class EvaluateResult(Evaluation):
         Ratings of the history that were asked pairs too, and that no baseline was fitted on.
     level_tables : dict of str to LevelTables
         Of each predictor with probabilities, what became of them.
+    calibrated : Calibrated or None
+        The copy of the model that was set right, where that was wanted.
     """
 
     n_given: int
     unmatched: int
     excluded: int
     level_tables: dict[str, LevelTables] = field(default_factory=dict, compare=False)
+    calibrated: Calibrated | None = field(default=None, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values, ready for JSON."""
@@ -117,6 +123,7 @@ class EvaluateResult(Evaluation):
             "excluded": self.excluded,
             "predictors": [self._described(place, name) for place, name in enumerate(self.predictors)],
             "differences": self._told_differences(),
+            **({} if self.calibrated is None else {"calibration": self.calibrated.as_dict()}),
             "compared": self.metadata,
         }
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "prepare": ("prepare", "r.csv", "-o", "prepared", "-q"),
     "predict": ("predict", "m.parquet", *GIVEN, "--all-items", "--probabilities", "-o", "p.parquet"),
     "recommend": ("recommend", "m.parquet", *GIVEN, "-o", "p.csv"),
+    "crossval": ("crossval", "r.csv", "--folds", "2", "--epochs", "1", "-o", "folds", "-q"),
 }
 
 

@@ -120,6 +120,11 @@ def test_lists_come_through_a_pipe(run_command: RunCommand) -> None:
         (("lists.parquet", "--truth", "truth.csv", "--fail-if", "ndcg@1<0.9"), 6, "ndcg@1 is 0."),
         (("lists.parquet", "--truth", "truth.csv", "--fail-if", "rmse>1"), 2, "no figure 'rmse'"),
         (("lists.parquet", "predictions.csv", "--truth", "truth.csv"), 2, "does not: they have no figures"),
+        (
+            ("lists.parquet", "--truth", "truth.csv", "--model", "m", "--calibrate", "c"),
+            2,
+            "are of predictions",
+        ),
         (("predictions.csv", "--at", "5"), 2, "--at is of lists of recommendations"),
         (("predictions.csv", "--relevant", "4"), 2, "--relevant is of lists of recommendations"),
         (("predictions.csv", "--fail-if", "ndcg@5<1"), 2, "no figure 'ndcg@5'"),

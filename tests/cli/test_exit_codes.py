@@ -182,7 +182,7 @@ def test_an_interrupt_ends_with_130(failing_with: Callable[[BaseException], None
 
 @pytest.mark.parametrize(
     ("closed", "arguments"),
-    [("stdout", ["--help"]), ("stdout", ["evaluate", "p.csv"]), ("stderr", ["inspect", "missing"])],
+    [("stdout", ["--help"]), ("stdout", ["evaluate", "p.csv", "-q"]), ("stderr", ["inspect", "missing"])],
 )
 def test_a_closed_pipe_ends_with_141_and_says_nothing(
     tmp_path: Path, command_environment: dict[str, str], closed: str, arguments: list[str]

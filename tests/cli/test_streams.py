@@ -8,7 +8,7 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -229,3 +229,12 @@ def test_a_table_of_arrow_carries_the_levels(shell: Shell) -> None:
     metadata = pa.ipc.open_stream(written.stdout).schema.metadata
 
     assert json.loads(metadata[b"rbmcli"])["levels"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_standard_output_is_written_once(
+    run_command: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    ended = run_command("evaluate", "p.csv", "-o", "-", "--format", "csv", "--model", "m", "--calibrate", "-")
+
+    assert ended.returncode == 2
+    assert "standard output (-) is named twice" in ended.stderr

@@ -13,6 +13,7 @@ from rbmcli.config import InputSettings, RankingSettings, RecommendSettings
 from rbmcli.data.schemas import METADATA_KEY, RATINGS, RECOMMENDATIONS
 from rbmcli.data.storage import encode_metadata
 from rbmcli.errors import DataError, MismatchError, UsageError
+from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.evaluate_files import evaluate_files
 from rbmcli.pipeline.evaluate_ranking import evaluate_ranking
 from rbmcli.pipeline.recommend import recommend
@@ -137,6 +138,8 @@ def test_predictions_and_lists_do_not_go_together(tmp_path: Path) -> None:
             files,
             truth=TRUTH,
             history=None,
+            model=None,
+            calibrate=None,
             output=None,
             segments=None,
             ranking=RankingSettings(),
@@ -196,3 +199,13 @@ def test_files_of_two_runs_of_prepare_are_a_mismatch() -> None:
 
     with pytest.raises(MismatchError, match="different runs of prepare"):
         evaluate_ranking(LISTS, truth=truth, history=history)
+
+
+def test_the_table_that_recommend_returns_tells_its_candidates_too_and_is_no_predictions() -> None:
+    table = recommend(trained("user"), ratings(), settings=RecommendSettings(top=3)).table
+    truth = held_out([("u01", item, 4) for item in range(100, 112)])
+
+    assert evaluate_ranking(table, truth=truth).counts[0].candidates.startswith("all items of the model")
+    with pytest.raises(MismatchError, match="found 'recommendations'") as caught:
+        evaluate(table, truth=truth)
+    assert "rbmcli.evaluate_ranking" in caught.value.hint
