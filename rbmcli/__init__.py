@@ -19,11 +19,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rbmcli.config import (
         CatalogueSettings,
+        CrossvalSettings,
         ExplainSettings,
         InputSettings,
         LevelSettings,
         PredictSettings,
         PrepareSettings,
+        RankingSettings,
         RecommendSettings,
         ReportSettings,
         SimilarSettings,
@@ -32,7 +34,9 @@ if TYPE_CHECKING:
     )
     from rbmcli.errors import RbmcliError
     from rbmcli.models.store import load_model, save_model
+    from rbmcli.pipeline.crossval import crossval
     from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.evaluate_ranking import evaluate_ranking
     from rbmcli.pipeline.explain import explain
     from rbmcli.pipeline.predict import predict
     from rbmcli.pipeline.prepare import prepare
@@ -44,18 +48,22 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CatalogueSettings",
+    "CrossvalSettings",
     "ExplainSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
+    "RankingSettings",
     "RbmcliError",
     "RecommendSettings",
     "ReportSettings",
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
+    "crossval",
     "evaluate",
+    "evaluate_ranking",
     "explain",
     "load_model",
     "predict",
@@ -70,18 +78,22 @@ __all__ = [
 
 _HOMES = {
     "CatalogueSettings": "rbmcli.config",
+    "CrossvalSettings": "rbmcli.config",
     "ExplainSettings": "rbmcli.config",
     "InputSettings": "rbmcli.config",
     "LevelSettings": "rbmcli.config",
     "PredictSettings": "rbmcli.config",
     "PrepareSettings": "rbmcli.config",
+    "RankingSettings": "rbmcli.config",
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
     "ReportSettings": "rbmcli.config",
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
+    "crossval": "rbmcli.pipeline.crossval",
     "evaluate": "rbmcli.pipeline.evaluate",
+    "evaluate_ranking": "rbmcli.pipeline.evaluate_ranking",
     "explain": "rbmcli.pipeline.explain",
     "load_model": "rbmcli.models.store",
     "predict": "rbmcli.pipeline.predict",

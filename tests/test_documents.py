@@ -92,7 +92,8 @@ def test_every_command_has_help_with_an_example_that_begins_with_it(helps: dict[
 
 def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, tmp_path: Path) -> None:
     for words in _session():
-        done = run_command(*words, RBMCLI_TRAIN_EPOCHS="2", RBMCLI_TUNE_EPOCHS="2")
+        epochs = {f"RBMCLI_{command}_EPOCHS": "2" for command in ("TRAIN", "TUNE", "CROSSVAL")}
+        done = run_command(*words, **epochs)
         assert done.returncode == 0, done.stderr
 
     assert {path.name for path in tmp_path.iterdir() if not path.name.startswith(".")} == {
@@ -100,6 +101,7 @@ def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, t
         "model.parquet",
         "predictions.parquet",
         "recommendations.parquet",
+        "crossval",
         "report.html",
         "best.toml",
         "best.tune.journal",

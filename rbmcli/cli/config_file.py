@@ -17,7 +17,9 @@ import typer
 from rbmcli.errors import DataError, UsageError
 
 WORKING_FOLDER_FILE = Path("rbmcli.toml")
-RUNNING = "Running"
+RUNNING, FILES = "Running", "Input and output"
+_MORE_TABLES = {"crossval": "train"}
+"""Commands that train as another one does, and take its settings of training from its table."""
 _NOT_FROM_FILE = {"config", "help"}
 
 
@@ -84,8 +86,12 @@ def _given_by(path: Path, context: typer.Context) -> dict[str, Given]:
         for option in context.command.params
         if option.param_type_name == "option" and option.name not in _NOT_FROM_FILE
     }
-    of_all = {name for name, option in options.items() if getattr(option, "rich_help_panel", "") == RUNNING}
-    values: dict[str, Given] = {}
+    of_all = {name for name, option in options.items() if _panel(option) == RUNNING}
+    of_training = {name for name, option in options.items() if _panel(option) not in {RUNNING, FILES}}
+    # A table says more than what stands above all of them, and the command's own more than that of another.
+    above: dict[str, Given] = {}
+    shared: dict[str, Given] = {}
+    own: dict[str, Given] = {}
     for name, entry in _read(path).items():
         if isinstance(entry, dict):
             if name not in commands:
@@ -94,16 +100,22 @@ def _given_by(path: Path, context: typer.Context) -> dict[str, Given]:
                     hint=f"options of {command} stand below a line [{command}]",
                 )
             if name == command:
-                values |= _checked_options(context, options, entry, path, f" of [{name}]")
+                own = _checked_options(context, options, entry, path, f" of [{name}]")
+            elif name == _MORE_TABLES.get(command):
+                kept = {key: entry[key] for key in entry if key.replace("-", "_") in {*of_training, "seed"}}
+                shared = _checked_options(context, options, kept, path, f" of [{name}]")
         elif name.replace("-", "_") in of_all:
-            # A table says more than what stands above all of them.
-            values = _checked_options(context, options, {name: entry}, path, "") | values
+            above |= _checked_options(context, options, {name: entry}, path, "")
         else:
             raise UsageError(
                 f"{path}: {name!r} is neither a table of a command nor an option of all",
                 hint=f"options of {command} stand below a line [{command}]",
             )
-    return values
+    return {**above, **shared, **own}
+
+
+def _panel(option: Any) -> str:
+    return str(getattr(option, "rich_help_panel", ""))
 
 
 def _checked_options(

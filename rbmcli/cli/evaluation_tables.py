@@ -9,6 +9,7 @@ from rbmcli.cli.text_plots import print_reliability
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
+    from rbmcli.pipeline.measuring import Metric
 
 _FIGURES = ("rmse", "mae", "nll", "rps", "accuracy", "kappa")
 _HEADS = {"calibration_error": "calibration error", "calibration_quantile": "if perfectly calibrated"}
@@ -20,13 +21,8 @@ _Ends = dict[str, list[float]]
 
 def print_evaluation(result: EvaluateResult) -> None:
     """Print predictors, differences between them, and segments."""
-    named = result.predictors
-    _print_figures(
-        ["predictor"],
-        [([name], result.segments(name)[_ALL], result.intervals(name).get(_ALL, {})) for name in named],
-        _FIGURES,
-    )
-    given = named[: result.n_given]
+    print_predictors(result)
+    given = result.predictors[: result.n_given]
     whole = [([name], result.segments(name)[_ALL], _Ends()) for name in given]
     if any("calibration_error" in figures for _, figures, _ in whole):
         print_line()
@@ -34,11 +30,23 @@ def print_evaluation(result: EvaluateResult) -> None:
         for each in result.as_dict()["predictors"]:
             if "reliability" in each:
                 print_reliability(each["reliability"]["all"], each["name"])
-    _print_differences(result)
+    print_differences(result)
     kinds = dict.fromkeys(name.partition("=")[0] for name in result.segments() if name != _ALL)
     for kind in kinds:
         print_line()
         _print_segments(result, kind, given)
+
+
+def print_predictors(result: EvaluateResult) -> None:
+    """Print the figures of all pairs, of each predictor."""
+    _print_figures(
+        ["predictor"],
+        [
+            ([name], result.segments(name)[_ALL], result.intervals(name).get(_ALL, {}))
+            for name in result.predictors
+        ],
+        _FIGURES,
+    )
 
 
 def _print_figures(
@@ -61,13 +69,20 @@ def _print_figures(
     print_table(columns, lines)
 
 
-def _print_differences(result: EvaluateResult) -> None:
-    """Print all differences between predictions; of only one that of its RMSE to each baseline's."""
+def print_differences(result: EvaluateResult) -> None:
+    """Print all differences between predictions; of only one that of its RMSE to each baseline's.
+
+    An empty line stands above them.
+    """
     differences = result.differences()
     given = result.predictors[: result.n_given]
     chosen = [entry for entry in differences if entry.against in given]
-    chosen = chosen or [entry for entry in differences if entry.metric == "rmse"]
-    if not chosen:
+    print_compared(chosen or [entry for entry in differences if entry.metric == "rmse"])
+
+
+def print_compared(differences: list[Metric]) -> None:
+    """Print some differences, if there are any, an empty line above them."""
+    if not differences:
         return
     said = {True: "yes", False: "no", None: None}
     print_line()
@@ -82,7 +97,7 @@ def _print_differences(result: EvaluateResult) -> None:
                 entry.high,
                 said[entry.beyond_chance],
             ]
-            for entry in chosen
+            for entry in differences
         ],
     )
 

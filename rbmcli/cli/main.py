@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from rbmcli.cli import (
+    crossval,
     evaluate,
     explain,
     inspect,
@@ -46,7 +47,20 @@ from rbmcli.cli.timings import TimedProgress
 from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
 from rbmcli.errors import OutputError, RbmcliError, StoppedError
 
-COMMANDS = (prepare, train, tune, predict, recommend, evaluate, report, similar, explain, inspect, warmup)
+COMMANDS = (
+    prepare,
+    train,
+    tune,
+    predict,
+    recommend,
+    evaluate,
+    crossval,
+    report,
+    similar,
+    explain,
+    inspect,
+    warmup,
+)
 """The modules of the commands, in the order of the help."""
 
 _EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}

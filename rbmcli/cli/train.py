@@ -14,10 +14,9 @@ from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset, Validating
-from rbmcli.config import TrainSettings
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Preset
+from rbmcli.cli.validation_options import Validating, training_settings
 from rbmcli.data.outputs import told_target
-from rbmcli.errors import UsageError
 
 
 @with_options
@@ -54,7 +53,7 @@ def command(
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
     model = {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    settings = _settings(model, validating, running.seed)
+    settings = training_settings(model, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
 
@@ -104,18 +103,3 @@ def command(
         from rbmcli.cli.text_plots import print_training_curve
 
         print_training_curve(result.model.record["epochs"], result.best_epoch, sys.stderr)
-
-
-def _settings(model: dict[str, Any], validating: Validating, seed: int) -> TrainSettings:
-    if validating.no_valid and model["epochs"] is None:
-        raise UsageError(
-            "--no-valid needs --epochs: without validation nothing tells when to stop",
-            hint="give the number of epochs, or leave out --no-valid to have it chosen",
-        )
-    return TrainSettings(
-        **model,
-        validation="none" if validating.no_valid else "holdout",
-        holdout=validating.holdout,
-        refit=validating.refit,
-        seed=seed,
-    )

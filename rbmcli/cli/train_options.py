@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from rbmcli.cli.options import FILES, MODEL, TRAINING, AlsoRated
+from rbmcli.cli.options import MODEL, TRAINING
 from rbmcli.config import TrainSettings
 
 DIVERGENCE = "Contrastive divergence"
@@ -281,45 +281,3 @@ class Discriminative:
             rich_help_panel=DISCRIMINATIVE,
         ),
     ] = None
-
-
-@dataclass(frozen=True)
-class Measuring:
-    """What trainings are measured on."""
-
-    valid: Annotated[
-        str | None,
-        typer.Option(
-            "--valid",
-            metavar="RATINGS",
-            help="Ratings to choose the best epoch by; without it a part of the others is held out.",
-            rich_help_panel=FILES,
-        ),
-    ] = None
-    holdout: Annotated[
-        float,
-        typer.Option(
-            "--holdout", help="Share of the ratings to hold out without --valid.", rich_help_panel=TRAINING
-        ),
-    ] = _DEFAULTS.holdout
-    also_rated: AlsoRated = None
-
-
-@dataclass(frozen=True)
-class Validating(Measuring):
-    """How the number of epochs is chosen."""
-
-    refit: Annotated[
-        bool | None,
-        typer.Option(
-            "--refit/--no-refit",
-            help="Then train on all ratings, those for validation too, for the best number of epochs "
-            "[default: with preset accurate].",
-            show_default=False,
-            rich_help_panel=TRAINING,
-        ),
-    ] = None
-    no_valid: Annotated[
-        bool,
-        typer.Option("--no-valid", help="Do without validation: needs --epochs.", rich_help_panel=TRAINING),
-    ] = False

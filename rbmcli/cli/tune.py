@@ -12,7 +12,8 @@ from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, Output, Reading, Running, Scale
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Measuring
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
+from rbmcli.cli.validation_options import Measuring
 from rbmcli.config import TuneSettings
 from rbmcli.config.tune import seconds_of
 from rbmcli.data.outputs import told_target

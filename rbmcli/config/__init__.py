@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from rbmcli.config.base import Settings
+from rbmcli.config.crossval import CrossvalSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
+from rbmcli.config.ranking import RankingSettings
 from rbmcli.config.report import ReportSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
 __all__ = [
     "CatalogueSettings",
+    "CrossvalSettings",
     "ExplainSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
+    "RankingSettings",
     "RecommendSettings",
     "ReportSettings",
     "ResolvedSettings",

@@ -41,6 +41,7 @@ class _Part:
     where: str
     n_read: int
     timestamp: pa.ChunkedArray | None = None
+    rating_name: str | None = None
 
 
 def read_ratings(
@@ -123,7 +124,7 @@ def read_pairs(
     rejections = Rejections(settings.on_error, progress)
     part = _read_part(source, settings, rejections, progress, needs_rating=False, timestamps=timestamps)
     rejections.finish()
-    return PairsTable(part.table, part.metadata, part.where, part.timestamp)
+    return PairsTable(part.table, part.metadata, part.where, part.timestamp, part.rating_name)
 
 
 def read_users(
@@ -248,7 +249,8 @@ def _part_of(
     if needs_rating:
         table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
     metadata = raw.metadata if is_ratings or not needs_rating else {}
-    return _Part(table, metadata, raw.where, checked.n_read, timestamp)
+    rating_name = names[roles["rating"]] if "rating" in roles else None
+    return _Part(table, metadata, raw.where, checked.n_read, timestamp, rating_name)
 
 
 def _seconds(

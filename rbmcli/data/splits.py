@@ -1,7 +1,8 @@
-"""Splits of ratings into training, validation and test, each a plain function of the ratings themselves.
+"""Splits of ratings into training, validation and test, or into folds: functions of the ratings alone.
 
 The random split hashes seed, user and item, so that a rating falls on the same side whatever else is in
-the input, in whatever order, and whether its ids are numbers or the texts of these numbers.
+the input, in whatever order, and whether its ids are numbers or the texts of these numbers. Folds are cut
+from the order of such hashes, so that they are of equal size.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ PARTS = ("train", "valid", "test")
 """Names of the parts; a part's number is its position."""
 
 _TRAIN, _VALID, _TEST = range(len(PARTS))
+_FOLDS_SALT = 0x3C6EF372FE94F82B
 
 
 def split_parts(
@@ -58,17 +60,48 @@ def split_parts(
 
 def split_random(codes: PairCodes, settings: PrepareSettings) -> np.ndarray:
     """Split each rating by itself: its hash, uniform in [0, 1), is below the test fraction, or valid's."""
-    seed = mix(np.array([settings.seed], dtype=np.uint64))
-    # Mixed between user and item, so that the pair (1, 2) differs from (2, 1).
-    users = mix(hash_ids(codes.users.values) ^ seed)
-    items = hash_ids(codes.items.values)
-    mixed = mix(users[codes.user_codes] ^ items[codes.item_codes])
     # The upper 53 bits make a float64 in [0, 1) without rounding.
-    uniform = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    uniform = (_hash_pairs(codes, settings.seed) >> np.uint64(11)).astype(np.float64) * 2.0**-53
     parts = np.full(len(uniform), _TRAIN, dtype=np.uint8)
     parts[uniform < settings.test_fraction + settings.valid_fraction] = _VALID
     parts[uniform < settings.test_fraction] = _TEST
     return parts
+
+
+def draw_folds(codes: PairCodes, folds: int, seed: int) -> np.ndarray:
+    """Deal ratings out to folds at random: the sizes of two folds differ by one rating at most.
+
+    A fold is a run of the ratings in the order of their hashes. So only a few ratings change their fold where
+    a few are new, and none where the ratings of pairs or the order of rows are others.
+
+    Parameters
+    ----------
+    codes : PairCodes
+        Users and items of the ratings, no pair twice.
+    folds : int
+        How many, from 1 to the number of ratings.
+    seed : int
+        Another one draws other folds; those of a seed have nothing to do with its random split.
+
+    Returns
+    -------
+    ndarray of int32, shape (rows,)
+        The fold of each rating, from 0.
+    """
+    count = len(codes.user_codes)
+    order = np.lexsort((codes.keys(), _hash_pairs(codes, seed ^ _FOLDS_SALT)))
+    fold = np.empty(count, np.int32)
+    fold[order] = np.arange(count) * folds // count
+    return fold
+
+
+def _hash_pairs(codes: PairCodes, seed: int) -> np.ndarray:
+    """Return a uint64 for each rating that depends on seed, user and item alone."""
+    mixed_seed = mix(np.array([seed], dtype=np.uint64))
+    # Mixed between user and item, so that the pair (1, 2) differs from (2, 1).
+    users = mix(hash_ids(codes.users.values) ^ mixed_seed)
+    items = hash_ids(codes.items.values)
+    return mix(users[codes.user_codes] ^ items[codes.item_codes])
 
 
 def split_leave_last(codes: PairCodes, timestamps: np.ndarray, settings: PrepareSettings) -> np.ndarray:

@@ -263,6 +263,11 @@ def write_table(
         write_to(table, file, file_format, rows_are_large=rows_are_large)
 
 
+def described(table: pa.Table, contract: Contract, metadata: dict[str, Any]) -> pa.Table:
+    """Return a table with the JSON metadata of a contract, for use in memory: it is not checked."""
+    return table.replace_schema_metadata({METADATA_KEY: encode_metadata(contract, metadata)})
+
+
 def under_contract(table: pa.Table, contract: Contract, metadata: dict[str, Any], where: str) -> pa.Table:
     """Return a table with the JSON metadata of a contract, after checking that it follows the contract."""
     table = storable(table)

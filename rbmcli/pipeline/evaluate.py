@@ -7,6 +7,7 @@ history and asked the very same pairs, so that they stand beside the model fairl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,14 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
+from rbmcli.data.tables import PairsTable
 from rbmcli.errors import UsageError
 from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import EvaluationInput, as_list, read_evaluation_input
 from rbmcli.pipeline.gates import check_gates, parse_gates
 from rbmcli.pipeline.measuring import ALL, LevelTables, Measurer, Metric, Predicted
+from rbmcli.pipeline.past import Past
 from rbmcli.pipeline.segments import EVERY, LEVEL, SOURCE, Segment, segments_of
 from rbmcli.progress import SILENT, Progress
 
@@ -35,7 +38,7 @@ GATED_FIGURES = (*FIGURES, "calibration_error", "coverage", "n")
 
 
 def evaluate(
-    predictions: Source | Sequence[Source],
+    predictions: Source | PairsTable | Sequence[Source | PairsTable],
     *,
     truth: Source | None = None,
     history: Source | None = None,
@@ -107,29 +110,15 @@ def evaluate(
         raise UsageError("--model and --calibrate go together: the model, and where its copy is written")
     wanted = () if segments is None else tuple(segments)
     given = read_evaluation_input(sources, truth, history, wanted, input_settings, progress)
-    predicted = list(given.predicted)
+    baselines: list[Predicted] = []
     if given.past is not None:
         with progress.step("fitting the baselines"):
-            predicted += [
-                Predicted(baseline.name, prediction, is_baseline=True)
-                for baseline, prediction in given.past.baselines()
-            ]
+            baselines = baselines_of(given.past)
     with progress.step("measuring"):
-        metrics, tables = _measured(given, predicted, segments, seed, resamples)
-    calibrated = None if model is None else _calibrated(model, given)
-    drawing = {"seed": seed, "resamples": resamples, "segments": None if segments is None else list(wanted)}
-    metadata = given.metadata(input_settings, drawing)
-    result = EvaluateResult(
-        metrics=metrics,
-        predictors=[each.name for each in predicted],
-        n_given=len(given.predicted),
-        n=len(given.scored[0]),
-        unmatched=given.unmatched,
-        excluded=0 if given.past is None else given.past.excluded,
-        metadata=metadata,
-        level_tables=tables,
-        calibrated=calibrated,
-    )
+        result = measured(given, baselines, segments, seed, resamples, input_settings)
+    if model is not None:
+        result = replace(result, calibrated=_calibrated(model, given))
+    calibrated, metrics, metadata = result.calibrated, result.metrics, result.metadata
     check_gates(gates, result.gated(), result)
     if calibrate is not None and calibrated is not None:
         calibrated.save(calibrate)
@@ -138,6 +127,46 @@ def evaluate(
         write_table(result.table, output, METRICS, metadata, format_of(output_format, output))
         progress.info(f"{told_target(output)}: {len(metrics):,} figures of {result.n:,} predictions")
     return result
+
+
+def baselines_of(past: Past) -> list[Predicted]:
+    """Return what each baseline that is fitted on a history says of the asked pairs."""
+    return [
+        Predicted(baseline.name, prediction, is_baseline=True) for baseline, prediction in past.baselines()
+    ]
+
+
+def measured(
+    given: EvaluationInput,
+    baselines: Sequence[Predicted],
+    segments: Sequence[str] | None,
+    seed: int,
+    resamples: int,
+    input_settings: InputSettings,
+) -> EvaluateResult:
+    """Return the figures of predictions and baselines; parameters and what is raised as of `evaluate`.
+
+    Parameters
+    ----------
+    given : EvaluationInput
+        The predictions.
+    baselines : sequence of Predicted
+        What each baseline says of the same pairs.
+    """
+    predicted = [*given.predicted, *baselines]
+    metrics, tables = _measured(given, predicted, segments, seed, resamples)
+    wanted = None if segments is None else list(segments)
+    drawing = {"seed": seed, "resamples": resamples, "segments": wanted}
+    return EvaluateResult(
+        metrics=metrics,
+        predictors=[each.name for each in predicted],
+        n_given=len(given.predicted),
+        n=len(given.scored[0]),
+        unmatched=given.unmatched,
+        excluded=0 if given.past is None else given.past.excluded,
+        metadata=given.metadata(input_settings, drawing),
+        level_tables=tables,
+    )
 
 
 def _calibrated(model: Model, given: EvaluationInput) -> Calibrated:

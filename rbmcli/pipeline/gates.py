@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rbmcli.errors import GateError, UsageError
 
-_CONDITION = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>)\s*(\S+)\s*")
+_CONDITION = re.compile(r"\s*([a-z_]+(?:@\d+)?)\s*(<=|>=|<|>)\s*(\S+)\s*")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -85,12 +85,17 @@ def parse_gates(conditions: Sequence[str], figures: Collection[str]) -> list[Gat
     return gates
 
 
-def check_gates(gates: Sequence[Gate], figures: Mapping[str, float | None], result: object = None) -> None:
+def check_gates(
+    gates: Sequence[Gate],
+    figures: Mapping[str, float | None],
+    result: object = None,
+    hint: str = "no file was written",
+) -> None:
     """Raise `GateError`, naming all that trip, if a figure fulfils the condition of a gate."""
     tripped = [gate for gate in gates if gate.trips(figures.get(gate.figure))]
     if tripped:
         told = "; ".join(f"{gate.text}: {_told(gate.figure, figures)}" for gate in tripped)
-        raise GateError(f"--fail-if {told}", hint="no file was written", result=result)
+        raise GateError(f"--fail-if {told}", hint=hint, result=result)
 
 
 def _told(name: str, figures: Mapping[str, float | None]) -> str:

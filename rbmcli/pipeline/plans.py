@@ -32,12 +32,13 @@ from rbmcli.models.levelled import shape_of
 from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
-from rbmcli.pipeline.evaluation_input import read_evaluation_input
+from rbmcli.pipeline.evaluate_files import read_files
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
+from rbmcli.pipeline.ranking_input import RankingInput
 from rbmcli.pipeline.recommend import read_recommendation_input
-from rbmcli.pipeline.training_input import read_training
+from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
 from rbmcli.progress import Progress
 
@@ -143,6 +144,21 @@ def plan_train(
     """Return what `train` would do, with the parameters of that; raises as it does."""
     check_target(output, [ratings, valid, also_rated])
     given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+    facts, numbers, memory = training_plan(given, settings)
+    rows = facts["users"] + facts["items"]
+    return Plan(facts, [PlannedOutput(str(output), rows, numbers, stands(output))], memory)
+
+
+def training_plan(given: TrainingInput, settings: TrainSettings) -> tuple[dict[str, Any], int, int]:
+    """Return what is found in training ratings, and about the bytes of the model and of memory.
+
+    Parameters
+    ----------
+    given : TrainingInput
+        The ratings.
+    settings : TrainSettings
+        The settings as they were given.
+    """
     shape = shape_of(given.ratings, given.held_out, given.levels)
     ways = candidates(given.settings, shape)
     largest, numbers = 0, 0
@@ -163,9 +179,7 @@ def plan_train(
         "ways_to_try_first": len(ways),
         "settings": ways[0].as_dict() if len(ways) == 1 else settings.as_dict(),
     }
-    memory = _peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
-    written = [PlannedOutput(str(output), shape.users + shape.items, numbers, _stands(output))]
-    return Plan(facts, written, memory)
+    return facts, numbers, _peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
 
 
 def plan_predict(
@@ -186,10 +200,10 @@ def plan_predict(
     rows, levels = len(given.user), len(given.model.levels)
     per_row = _ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
     facts = {"pairs": rows, "users": len(given.histories.users), "in_the_history": given.n_own}
-    size = _size_of(given.asked.table, rows, format_of(output_format, output))
-    size += rows * (5 + 4 * (levels + 1) * settings.probabilities)
+    size = size_of(given.asked.table, rows, format_of(output_format, output))
+    size += rows * answer_bytes(levels * settings.probabilities)
     memory = _peak_memory() + _KERNEL_BYTES + rows * per_row
-    return Plan(facts, [PlannedOutput(str(output), rows, size, _stands(output))], memory)
+    return Plan(facts, [PlannedOutput(str(output), rows, size, stands(output))], memory)
 
 
 def plan_recommend(
@@ -210,10 +224,10 @@ def plan_recommend(
     n_users, n_items = len(given.histories.users), len(given.model.item_ids)
     rows = n_users * min(settings.top, n_items)
     table = given.ratings.table.slice(0, _SAMPLE_ROWS)
-    size = _size_of(table, rows, format_of(output_format, output)) + 5 * rows
+    size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
     scored = min(n_users * n_items, _BLOCK_PAIRS) * (_ROW_BYTES + 4 * len(given.model.levels))
     memory = _peak_memory() + _KERNEL_BYTES + scored + rows * _ROW_BYTES
-    written = [PlannedOutput(str(output), rows, size, _stands(output))]
+    written = [PlannedOutput(str(output), rows, size, stands(output))]
     return Plan({"users": n_users, "items": n_items}, written, memory)
 
 
@@ -247,7 +261,7 @@ def plan_tune(
         name: value for name, value in plan.facts.items() if name not in {"ways_to_try_first", "settings"}
     }
     facts |= {"trials": settings.trials, "budget_seconds": settings.budget, "fixed": dict(fixed)}
-    written = [PlannedOutput(str(output), len(TrainSettings().as_dict()), _TOML_BYTES, _stands(output))]
+    written = [PlannedOutput(str(output), len(TrainSettings().as_dict()), _TOML_BYTES, stands(output))]
     if checked is not None:
         size = settings.trials * _TRIAL_BYTES
         written.append(PlannedOutput(str(checked), settings.trials, size, checked.exists()))
@@ -257,41 +271,43 @@ def plan_tune(
 def plan_evaluate(
     predictions: Sequence[Source],
     *,
-    segments: Sequence[str] | None,
     model: Model | None,
     calibrate: Target | None,
     truth: Source | None,
     history: Source | None,
     output: Target | None,
-    input_settings: InputSettings,
-    progress: Progress,
+    **given: Any,
 ) -> Plan:
-    """Return what `evaluate` would do, with the parameters of that; raises as it does."""
+    """Return what `evaluate_files` would do, with the parameters of that; raises as it does."""
     check_target(output, [*predictions, truth, history, model])
     check_target(calibrate, [*predictions, truth, history, model])
-    given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
-    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    found = read_files(predictions, model=model, calibrate=calibrate, truth=truth, history=history, **given)
+    kind = "recommendations" if isinstance(found, RankingInput) else "predictions"
+    facts: dict[str, Any] = {kind: sum(each.table.num_rows for each in found.asked)}
     facts |= {
         name: table.table.num_rows
-        for name, table in (("truth", given.told), ("history", given.ratings))
+        for name, table in (("truth", found.told), ("history", found.ratings))
         if table is not None
     }
     rows = sum(facts.values())
-    written = (
-        [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, _stands(output))]
-    )
-    if model is not None and calibrate is not None:
-        copy = calibrate_model(model, given).model
+    written = [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, stands(output))]
+    if model is not None and calibrate is not None and not isinstance(found, RankingInput):
+        copy = calibrate_model(model, found).model
         lines = len(copy.row_ids) + len(copy.column_ids) + 1
-        written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), _stands(calibrate)))
+        written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), stands(calibrate)))
     return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
 
 
+def answer_bytes(levels: int) -> int:
+    """Return about what a prediction takes in a file, with the probabilities of so many levels."""
+    return 5 + 4 * (levels + 1) * (levels > 0)
+
+
 def _planned(name: str, table: pa.Table, rows: int, file_format: str) -> PlannedOutput:
-    return PlannedOutput(name, rows, _size_of(table, rows, file_format), _stands(name))
+    return PlannedOutput(name, rows, size_of(table, rows, file_format), stands(name))
 
 
-def _size_of(table: pa.Table, rows: int, file_format: str) -> int:
+def size_of(table: pa.Table, rows: int, file_format: str) -> int:
     """Return about the bytes of a file of so many rows like those of a table."""
     sample = table.slice(0, _SAMPLE_ROWS)
     if not sample.num_rows:
@@ -307,7 +323,8 @@ def _bytes_of(model: Rbm) -> int:
     return sum(array.nbytes for array in arrays)
 
 
-def _stands(target: Target) -> bool:
+def stands(target: Target) -> bool:
+    """Return whether a file of this machine stands where something is to be written."""
     path: Path | None = local_path(target)
     return path is not None and path.exists()
 

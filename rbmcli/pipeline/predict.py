@@ -15,7 +15,7 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import FROM_MODEL, PREDICTIONS
-from rbmcli.data.storage import write_table
+from rbmcli.data.storage import described, write_table
 from rbmcli.models.predictor import SOURCE_NAMES, Predictor
 from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.asking import Model, question_metadata
@@ -39,7 +39,7 @@ class PredictResult:
     ----------
     table : pyarrow.Table
         The columns of the pairs in their row order, then `prediction`, `source`, and with probabilities
-        `probabilities` and `entropy` (nats).
+        `probabilities` and `entropy` (nats). Its metadata is that of the file.
     counts : dict of str to int
         Predictions by source.
     n_own : int
@@ -130,6 +130,7 @@ def predict(
     check_gates(gates, {"predictions": len(user), "own": given.n_own, "coverage": coverage(counts)})
     table = _with_predictions(given.asked.table, probability, source, model, settings)
     metadata = question_metadata("predict", model, given.ratings, given.unrated, settings)
+    table = described(table, PREDICTIONS, metadata)
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             write_table(table, output, PREDICTIONS, metadata, format_of(output_format, output))

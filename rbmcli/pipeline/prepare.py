@@ -15,9 +15,9 @@ from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.outputs import Target, told_target
-from rbmcli.data.schemas import METADATA_KEY, RATINGS
+from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS, split_parts
-from rbmcli.data.storage import encode_metadata
+from rbmcli.data.storage import described
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError
@@ -101,8 +101,8 @@ def prepare(
     if output is not None:
         check_output(output, sources, settings.split, overwrite=overwrite)
     read = read_ratings(sources, input_settings, progress)
-    cleaned, scale, counts = _clean(read, settings, input_settings, level_settings)
-    _tell_read(read.where, counts, progress)
+    cleaned, scale, counts = clean(read, settings, input_settings, level_settings)
+    tell_read(read.where, counts, progress)
     with progress.step("splitting"):
         parts = _split(cleaned, settings, read.where)
     levels = _final_levels(scale, parts, progress)
@@ -116,7 +116,7 @@ def prepare(
         with progress.step(f"writing {told_target(output)}"):
             paths = write_parts(output, parts, metadata, sources, output_format)
     _tell_parts(parts, paths, progress)
-    tables = {name: _with_metadata(part, metadata[name]) for name, part in parts.items()}
+    tables = {name: described(part, RATINGS, metadata[name]) for name, part in parts.items()}
     return PrepareResult(
         **{name: tables.get(name) for name in (*PARTS, WHOLE)},
         levels=levels,
@@ -126,13 +126,16 @@ def prepare(
     )
 
 
-def _clean(
+def clean(
     read: RatingsTable,
     settings: PrepareSettings,
     input_settings: InputSettings,
     level_settings: LevelSettings,
 ) -> tuple[pa.Table, Levels | int, dict[str, int]]:
-    """Return the ratings that stay, in the order of a file, their scale and what was left out."""
+    """Return the ratings that stay, in the order of a file, their scale, and counts of what was left out.
+
+    The scale is a number of bins where it is continuous. Raises as `prepare`.
+    """
     known = Levels.from_metadata(read.metadata)
     if known is not None and known.edges is None and level_settings == LevelSettings():
         scale: Levels | int = known
@@ -218,11 +221,8 @@ def _metadata(name: str, part: pa.Table, levels: Levels) -> dict[str, Any]:
     }
 
 
-def _with_metadata(part: pa.Table, metadata: dict[str, Any]) -> pa.Table:
-    return part.replace_schema_metadata({METADATA_KEY: encode_metadata(RATINGS, metadata)})
-
-
-def _tell_read(where: str, counts: dict[str, int], progress: Progress) -> None:
+def tell_read(where: str, counts: dict[str, int], progress: Progress) -> None:
+    """Tell how many rows were read, and what became of those that were left out or moved."""
     progress.info(f"{where}: {counts['read']:,} rows read")
     left_out = {
         "bad": "bad rows",

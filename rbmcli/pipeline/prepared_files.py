@@ -11,11 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from rbmcli.data.folders import Folder, folder_of
+from rbmcli.data.folders import Folder, check_folder, folder_of
 from rbmcli.data.formats import ENDINGS, format_of
 from rbmcli.data.outputs import STANDARD_OUTPUT, Target, check_target, local_path
-from rbmcli.data.paths import exists, is_folder, is_same_file
-from rbmcli.data.remote import check_writable, is_below, is_remote, is_same, joined, plain_path
+from rbmcli.data.paths import exists, is_folder
+from rbmcli.data.remote import is_remote, plain_path
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS
 from rbmcli.data.storage import read_footer, under_contract, write_table, write_to
@@ -71,17 +71,7 @@ def check_output(output: Target, inputs: Sequence[Any], split: str, *, overwrite
         if path is not None and exists(path) and not overwrite and not _is_prepared(path):
             raise _refused(output, f"holds {path.name}, which no run of prepare wrote")
         return
-    path = local_path(output)
-    if path is not None and exists(path) and not is_folder(path):
-        raise UsageError(f"{output}: is a file, expected a folder", hint="give -o another name")
-    for source in inputs:
-        if isinstance(source, str | os.PathLike) and _touches(source, output):
-            raise UsageError(
-                f"{source}: is an input, and {output} would be written over or into it",
-                hint="give -o another name",
-            )
-    if is_remote(output):
-        check_writable(os.fspath(output))
+    check_folder(output, inputs, _FILE_NAMES)
     if not overwrite:
         _check_replaceable(folder_of(output), output, inputs)
 
@@ -109,24 +99,6 @@ def _refused(output: Target, why: str) -> UsageError:
     return UsageError(
         f"{output}: {why}", hint="give -o another name, or --overwrite to write there all the same"
     )
-
-
-def _touches(source: str | os.PathLike[str], output: Target) -> bool:
-    """Return whether an input is one of the files to be written, or a folder that the output is in."""
-    if is_remote(source) or is_remote(output):
-        return _touches_remotely(os.fspath(source), os.fspath(output))
-    path, folder = plain_path(source), plain_path(output)
-    # What is written into a folder of inputs would be an input of the next run.
-    if is_folder(path):
-        return folder.resolve().is_relative_to(path.resolve())
-    targets = [folder / name for name in _FILE_NAMES]
-    return any(is_same_file(path, target) for target in targets)
-
-
-def _touches_remotely(source: str, output: str) -> bool:
-    if not (is_remote(source) and is_remote(output)):
-        return False
-    return is_below(output, source) or any(is_same(source, joined(output, name)) for name in _FILE_NAMES)
 
 
 def _is_prepared(path: Path) -> bool:

@@ -16,7 +16,7 @@ from rbmcli.data.intake import Source, read_users
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.schemas import RECOMMENDATIONS
-from rbmcli.data.storage import write_table
+from rbmcli.data.storage import described, write_table
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
@@ -47,7 +47,7 @@ class RecommendResult:
     Attributes
     ----------
     table : pyarrow.Table
-        `user`, `rank` (from 1), `item` and `score`, by user and rank.
+        `user`, `rank` (from 1), `item` and `score`, by user and rank. Its metadata is that of the file.
     n_users : int
         Users asked for.
     path : Path or None
@@ -146,6 +146,7 @@ def recommend(
         }
     )
     metadata = question_metadata("recommend", model, given.ratings, given.unrated, settings)
+    table = described(table, RECOMMENDATIONS, metadata)
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             write_table(table, output, RECOMMENDATIONS, metadata, format_of(output_format, output))

@@ -20,11 +20,11 @@ from rbmcli.models.checkpoint import SavedCheckpoint
 from rbmcli.models.checkpoint_store import Saved, load_checkpoint, save_checkpoint
 from rbmcli.models.defaults import resolved
 from rbmcli.models.levelled import shape_of
+from rbmcli.pipeline.same_run import installed_versions, other_data, other_settings, other_versions
 from rbmcli.pipeline.training_input import TrainingInput
 from rbmcli.progress import Progress
-from rbmcli.versions import package_version
 
-_PACKAGES = ("rbmcli", "numpy", "numba")
+_WHERE = "the checkpoint"
 _START_ANEW = "leave out --resume to start anew, which replaces the checkpoint"
 
 
@@ -190,7 +190,7 @@ def _description(given: TrainingInput) -> dict[str, Any]:
         "seed": given.settings.seed,
         "data": given.fingerprints(),
         **given.levels.as_metadata(),
-        "versions": {name: package_version(name) for name in _PACKAGES},
+        "versions": installed_versions(),
     }
     # As the file gives it back.
     return dict(json.loads(json.dumps(description)))
@@ -201,23 +201,11 @@ def _check_same_run(now: dict[str, Any], then: dict[str, Any], path: Path, progr
         settings, data, epochs, versions = (
             then[name] for name in ("settings", "data", "most_epochs", "versions")
         )
-        differences = [
-            f"{_option(name)} is {_told(value)}, and was {_told(settings.get(name))} in the checkpoint"
-            for name, value in now["settings"].items()
-            if settings.get(name) != value
-        ]
+        differences = other_settings(now["settings"], settings, _WHERE)
         if now["most_epochs"] < epochs:
             differences.append(f"--epochs is {now['most_epochs']}, and was {epochs} in the checkpoint")
-        differences += [
-            f"the {name} are not those of the checkpoint"
-            for name, value in now["data"].items()
-            if data.get(name) != value
-        ]
-        changed = [
-            f"{name} {versions.get(name)}, now {version}"
-            for name, version in now["versions"].items()
-            if versions.get(name) != version
-        ]
+        differences += other_data(now["data"], data, _WHERE)
+        changed = other_versions(versions)
     except (LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: the checkpoint is damaged: {error}", hint=_START_ANEW) from None
     if differences:
@@ -226,14 +214,3 @@ def _check_same_run(now: dict[str, Any], then: dict[str, Any], path: Path, progr
         progress.warn(
             f"{path}: was saved by {', '.join(changed)}: the model may not be that of an unbroken run"
         )
-
-
-def _option(name: str) -> str:
-    # Which of three there is follows from --valid and --no-valid.
-    return name if name == "validation" else "--" + name.replace("_", "-")
-
-
-def _told(value: object) -> str:
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return "not given" if value is None else str(value)

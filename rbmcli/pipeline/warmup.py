@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rbmcli.config import LevelSettings, TrainSettings
+from rbmcli.config import LevelSettings, PredictSettings, TrainSettings
 from rbmcli.errors import UsageError
 from rbmcli.kernels.cache import cache_figures, kernel_folder
 from rbmcli.pipeline.evaluate import evaluate
@@ -65,7 +65,8 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         model = train(ratings, also_rated=pairs.slice(1, 2), settings=_SETTINGS, level_settings=_LEVELS).model
         step.advance(1)
         # People whom the model does not know are folded in.
-        predicted = predict(model, others, others.drop_columns("rating"))
+        settings = PredictSettings(probabilities=True)
+        predicted = predict(model, others, others.drop_columns("rating"), settings=settings)
         step.advance(1)
         evaluate(predicted.table, truth=others, resamples=2)
         step.advance(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -88,6 +89,22 @@ def test_a_table_of_another_command_does_nothing(capsys: pytest.CaptureFixture[s
     assert main(["inspect", "r.parquet", "--config", "c.toml"]) == 0
 
     assert "r.parquet" in capsys.readouterr().out
+
+
+def test_crossval_takes_the_settings_of_training_from_the_table_of_train(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("c.toml").write_text(
+        '[crossval]\nhidden = 4\n\n[train]\nepochs = 1\nhidden = 5\nseed = 6\noutput = "m"\nvalid = "none"\n'
+        'user_column = "no"\nquiet = false\ncheckpoint-interval = 3\n'
+    )
+
+    assert main(["crossval", "r.parquet", "--folds", "2", "--config", "c.toml", "--json", "-q"]) == 0
+
+    told = json.loads(capsys.readouterr().out)
+    settings = told["settings"]
+    assert (told["seed"], settings["epochs"], settings["hidden"], settings["seed"]) == (6, 1, 4, 6)
+    assert told["files"] == []
 
 
 @pytest.mark.parametrize(

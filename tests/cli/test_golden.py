@@ -41,6 +41,8 @@ RUNS = {
     ),
     "recommend": ("recommend", "m.parquet", *HISTORY, "-o", "r.parquet"),
     "evaluate": ("evaluate", "p.parquet", *HISTORY),
+    "evaluate_recommendations": ("evaluate", "r.parquet", "--truth", "prepared/test.parquet", *HISTORY),
+    "crossval": ("crossval", "r.csv", "--folds", "2", *QUICK, "-o", "folds"),
     "report": ("report", "--model", "m.parquet", "--predictions", "p.parquet", *HISTORY, "-o", "r.html"),
     "similar": ("similar", "m.parquet", "101", "--top", "2", "--items", "items.csv"),
     "explain": ("explain", "m.parquet", *HISTORY, "--user", "u01", "--item", "101", "--top", "2"),

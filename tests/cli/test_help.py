@@ -26,6 +26,7 @@ COMMANDS = (
     "warmup",
     "similar",
     "explain",
+    "crossval",
     "report",
 )
 HEAVY = ("numba", "pandas", "pyarrow", "numpy", "matplotlib")
@@ -80,6 +81,8 @@ def test_no_command_imports_pandas_and_inspect_and_prepare_no_numba(
         "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
         "evaluate asked.parquet --history train.parquet": ["pandas"],
         "evaluate asked.parquet --resamples 0": ["pandas", "numba"],
+        "evaluate best.parquet --truth new.parquet --resamples 0": ["pandas", "numba"],
+        "crossval train.parquet --folds 2 --epochs 1 --hidden 3": ["pandas"],
         "report --model model.parquet --predictions asked.parquet -o report.html": ["pandas"],
         "inspect model.parquet": ["pandas", "numba"],
     }

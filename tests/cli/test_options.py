@@ -18,7 +18,8 @@ from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
 from rbmcli.cli.threads import use_threads
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine, Validating
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
+from rbmcli.cli.validation_options import HoldingOut, Validating, training_settings
 from rbmcli.config import InputSettings, LevelSettings, TrainSettings
 from rbmcli.errors import UsageError
 
@@ -44,6 +45,8 @@ def test_every_setting_of_training_has_an_option_with_its_default() -> None:
     # Every command with a seed has it as its own; --valid and --no-valid say what the validation is.
     elsewhere = {"seed", "validation"}
     assert options == {name: value for name, value in settings.items() if name not in elsewhere}
+    model = {name: value for name, value in options.items() if name not in vars(HoldingOut())}
+    assert training_settings(model, HoldingOut(), 0) == TrainSettings()
 
 
 def test_levels_are_numbers_separated_by_commas() -> None:

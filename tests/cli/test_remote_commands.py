@@ -87,6 +87,21 @@ def test_a_remote_folder_is_replaced_only_by_what_is_made_of_the_same(run: Run, 
     assert store.written == []
 
 
+def test_a_cross_validation_in_a_remote_folder_goes_on_with_what_is_missing(run: Run, store: S3Store) -> None:
+    command = ("crossval", "s3://ratings/in/r.csv", "--folds", "2", "-o", "s3://ratings/cv", *QUICK)
+    first = run(*command)
+    written = {name: store.get(name) for name in store.names() if name.startswith("cv/")}
+    store.client.delete_object(Bucket="ratings", Key="cv/fold-2.parquet")
+    store.written.clear()
+    again = run(*command, "--json")
+
+    assert (first.returncode, again.returncode, again.stderr) == (0, 0, "")
+    names = ["_SUCCESS", "fold-1.parquet", "fold-2.parquet", "metrics.parquet", "predictions.parquet"]
+    assert sorted(written) == [f"cv/{name}" for name in names]
+    assert not any("fold-1" in request for request in store.written)
+    assert {name: store.get(name) for name in written} == written
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

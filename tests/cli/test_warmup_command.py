@@ -59,7 +59,7 @@ def warmed_up(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 
 def test_warming_up_calls_every_kernel(warmed_up: dict[str, list[str]]) -> None:
-    assert len(warmed_up) >= 11
+    assert len(warmed_up) >= 12
     assert all(warmed_up.values())
 
 
@@ -87,7 +87,7 @@ def test_commands_call_kernels_only_as_warming_up_does(
         "recommend item.parquet --history new.parquet -o recommendations.parquet",
     )
 
-    assert len(called) >= 11
+    assert len(called) >= 12
     assert all(set(types) <= set(warmed_up[name]) for name, types in called.items())
 
 
@@ -96,7 +96,7 @@ def test_warming_up_again_finds_everything_and_says_so(
 ) -> None:
     figures = json.loads(run_command("warmup", "--json").stdout)["figures"]
 
-    assert (figures["compiled"], figures["loaded"]) == (0, 11)
+    assert (figures["compiled"], figures["loaded"]) == (0, 12)
     assert figures["bytes"] == sum(path.stat().st_size for path in Path(figures["folder"]).glob("*.nbc"))
 
 

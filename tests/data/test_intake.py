@@ -226,3 +226,11 @@ def test_the_pairs_without_id_are_skipped_if_wanted() -> None:
     table = pa.table({"user": [1, None], "item": [1, 2]})
 
     assert read_pairs(table, InputSettings(on_error="skip")).table.to_pylist() == [{"user": 1, "item": 1}]
+
+
+def test_pairs_tell_what_the_column_that_is_taken_for_a_rating_is_named() -> None:
+    scored = read_pairs(pa.table({"user": [1], "item": [2], "score": [0.5]}))
+    plain = read_pairs(pa.table({"user": [1], "item": [2]}))
+
+    assert (scored.rating_name, scored.table.column_names) == ("score", ["user", "item", "rating"])
+    assert plain.rating_name is None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rbmcli.config import PrepareSettings
 from rbmcli.data.filtering import well_rated
 from rbmcli.data.ordering import PairCodes
-from rbmcli.data.splits import PARTS, split_by_time, split_leave_last, split_parts, split_random
+from rbmcli.data.splits import PARTS, draw_folds, split_by_time, split_leave_last, split_parts, split_random
 from rbmcli.errors import DataError
 
 PAIRS = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 30)), min_size=1, max_size=40, unique=True)
@@ -100,6 +100,62 @@ def test_the_split_is_the_one_of_earlier_versions() -> None:
 
     # A change here moves ratings between training and test in files that users have.
     assert parts == [["valid", "test", "valid", "test", "train", "test"], ["test", "valid", "train", "train"]]
+
+
+def folds_of(pairs: list[tuple[Any, Any]], folds: int, seed: int) -> dict[tuple[Any, Any], int]:
+    return dict(zip(pairs, draw_folds(codes_of(pairs), folds, seed).tolist(), strict=True))
+
+
+@LIMITS
+@given(pairs=PAIRS, data=st.data(), seed=st.integers(0, 2**63 - 1))
+def test_folds_are_of_equal_size_and_the_order_of_rows_makes_no_difference(
+    pairs: list[tuple[int, int]], data: st.DataObject, seed: int
+) -> None:
+    folds = data.draw(st.integers(1, len(pairs)))
+
+    drawn = folds_of(pairs, folds, seed)
+
+    sizes = np.bincount(list(drawn.values()), minlength=folds)
+    assert len(sizes) == folds
+    assert sizes.max() - sizes.min() <= 1
+    assert folds_of(data.draw(st.permutations(pairs)), folds, seed) == drawn
+
+
+def test_folds_are_drawn_by_the_seed_and_not_as_prepare_splits() -> None:
+    pairs = [(user, item) for user in range(50) for item in range(50)]
+
+    first, second = (np.array(list(folds_of(pairs, 2, seed).values())) for seed in (1, 2))
+    prepared = split_random(codes_of(pairs), PrepareSettings(test_fraction=0.5, valid_fraction=0, seed=1))
+
+    assert np.mean(first == second) == pytest.approx(0.5, abs=0.04)
+    assert np.mean((first == 0) == (prepared == 2)) == pytest.approx(0.5, abs=0.04)
+
+
+def test_a_fold_is_drawn_from_all_users_and_items_alike() -> None:
+    pairs = [(user, item) for user in range(60) for item in range(60)]
+
+    inside = draw_folds(codes_of(pairs), 2, 0).reshape(60, 60)
+
+    # Five standard deviations of the share among 60.
+    assert np.abs(inside.mean(axis=0) - 0.5).max() < 0.33
+    assert np.abs(inside.mean(axis=1) - 0.5).max() < 0.33
+    assert np.mean(inside == inside.T) == pytest.approx(0.5, abs=0.06)
+
+
+def test_few_ratings_change_their_fold_where_a_few_are_new() -> None:
+    pairs = [(user, item) for user in range(50) for item in range(40)]
+    before = folds_of(pairs, 5, 3)
+
+    after = folds_of([*pairs, *((99, item) for item in range(10))], 5, 3)
+
+    assert np.mean([after[pair] != fold for pair, fold in before.items()]) < 0.02
+
+
+def test_the_folds_are_those_of_earlier_versions() -> None:
+    pairs = [(1, 1), (1, 2), (2, 1), (2, 2), (-5, 3), (3, 10**12)]
+
+    # A change here moves ratings to other folds, so that figures of two versions are not of the same folds.
+    assert list(folds_of(pairs, 3, 7).values()) == [1, 0, 1, 2, 0, 2]
 
 
 @LIMITS

@@ -31,6 +31,7 @@ _IMPORTED = [
     "optuna",
     "pyarrow.parquet",
     "rbmcli.cli.main",
+    "rbmcli.pipeline.crossval",
     "rbmcli.pipeline.evaluate",
     "rbmcli.pipeline.inspect",
     "rbmcli.pipeline.predict",

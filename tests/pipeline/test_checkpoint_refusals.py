@@ -13,7 +13,7 @@ import pytest
 import rbmcli
 from rbmcli.config import LevelSettings
 from rbmcli.errors import DataError, LockedError, MismatchError, UsageError
-from rbmcli.pipeline import run_checkpoint
+from rbmcli.pipeline import same_run
 from tests.lock_holder import held_by_another
 from tests.pipeline.broken_off import Run
 from tests.recorder import Recorder
@@ -141,7 +141,7 @@ def test_what_says_nothing_to_training_may_differ(change: Callable[[Run], None],
 
 
 def test_another_version_of_a_package_is_warned_of(stopped: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run_checkpoint, "package_version", lambda name: "7.0" if name == "numba" else "1")
+    monkeypatch.setattr(same_run, "package_version", lambda name: "7.0" if name == "numba" else "1")
 
     recorder, _ = stopped.go(resume=True)
 

@@ -15,13 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbmcli.config import InputSettings
+from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.schemas import METADATA_KEY, METRICS, PREDICTIONS, RATINGS
 from rbmcli.data.storage import encode_metadata, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.evaluation import EvaluateResult
+from rbmcli.pipeline.predict import predict
 from rbmcli.progress import Progress
+from tests.small_ratings import ratings, trained
 
 LEVELS = {"levels": [1.0, 2.0, 3.0], "edges": None}
 
@@ -376,3 +378,12 @@ def test_without_resamples_there_are_no_intervals() -> None:
 
     assert result.intervals() == {}
     assert result.table["low"].null_count == result.table["high"].null_count == len(result.metrics)
+
+
+def test_what_predict_returns_tells_its_levels() -> None:
+    table = ratings()
+    settings = PredictSettings(probabilities=True)
+
+    predicted = predict(trained("user"), table, table, settings=settings).table
+
+    assert "nll" in evaluate(predicted).segments()["all"]

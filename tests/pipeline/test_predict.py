@@ -90,7 +90,7 @@ def test_the_index_of_a_pandas_frame_is_left_out() -> None:
     table = rbmcli.predict(trained("user"), ratings(), frame).table
 
     assert table.column_names == ["user", "item", "prediction", "source"]
-    assert not table.schema.metadata
+    assert list(table.schema.metadata) == [METADATA_KEY]
 
 
 @BOTH

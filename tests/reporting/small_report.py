@@ -11,8 +11,6 @@ from typing import Any
 import pyarrow as pa
 
 import rbmcli
-from rbmcli.data.schemas import METADATA_KEY, PREDICTIONS
-from rbmcli.data.storage import encode_metadata
 from rbmcli.models.rbm import Rbm
 from rbmcli.reporting.markup import VOID
 from rbmcli.reporting.report import ReportResult
@@ -53,9 +51,7 @@ def given(by: str = "item") -> Given:
     settings = quick(by, validation="holdout", epochs=5)
     model = rbmcli.train(parts.train, valid=parts.valid, settings=settings).model
     asked = rbmcli.PredictSettings(probabilities=True)
-    predicted = rbmcli.predict(model, parts.train, parts.test, settings=asked)
-    metadata = {METADATA_KEY: encode_metadata(PREDICTIONS, predicted.metadata)}
-    predictions = predicted.table.replace_schema_metadata(metadata)
+    predictions = rbmcli.predict(model, parts.train, parts.test, settings=asked).table
     ids = model.item_ids.values.to_pylist()
     titles = pa.table({"item": ids, "title": [f"Title of {id_}" for id_ in ids]})
     return Given(model, parts.train, predictions, titles)
