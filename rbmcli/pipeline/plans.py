@@ -55,7 +55,7 @@ _BLOCK_PAIRS = 1 << 20
 """Pairs that are scored at once, by `predict` and `recommend`."""
 
 _BATCH_BYTES = 25
-_ROW_BYTES = 60
+ROW_BYTES = 60
 """What a rating takes in the plan of the mini-batches, and a prediction beside its probabilities."""
 
 
@@ -127,7 +127,7 @@ def plan_prepare(
     file_format = format_of(output_format, output) if single else "parquet"
     names = {name: str(output) if single else f"{output}/{name}.parquet" for name in parts}
     outputs = [_planned(names[name], table, table.num_rows, file_format) for name, table in parts.items()]
-    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, _peak_memory())
+    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, peak_memory())
 
 
 def plan_train(
@@ -179,7 +179,7 @@ def training_plan(given: TrainingInput, settings: TrainSettings) -> tuple[dict[s
         "ways_to_try_first": len(ways),
         "settings": ways[0].as_dict() if len(ways) == 1 else settings.as_dict(),
     }
-    return facts, numbers, _peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
+    return facts, numbers, peak_memory() + _KERNEL_BYTES + largest + shape.ratings * _BATCH_BYTES
 
 
 def plan_predict(
@@ -198,11 +198,11 @@ def plan_predict(
     check_target(output, [model, history, pairs, also_rated])
     given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
     rows, levels = len(given.user), len(given.model.levels)
-    per_row = _ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
+    per_row = ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
     facts = {"pairs": rows, "users": len(given.histories.users), "in_the_history": given.n_own}
     size = size_of(given.asked.table, rows, format_of(output_format, output))
     size += rows * answer_bytes(levels * settings.probabilities)
-    memory = _peak_memory() + _KERNEL_BYTES + rows * per_row
+    memory = peak_memory() + _KERNEL_BYTES + rows * per_row
     return Plan(facts, [PlannedOutput(str(output), rows, size, stands(output))], memory)
 
 
@@ -225,8 +225,8 @@ def plan_recommend(
     rows = n_users * min(settings.top, n_items)
     table = given.ratings.table.slice(0, _SAMPLE_ROWS)
     size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
-    scored = min(n_users * n_items, _BLOCK_PAIRS) * (_ROW_BYTES + 4 * len(given.model.levels))
-    memory = _peak_memory() + _KERNEL_BYTES + scored + rows * _ROW_BYTES
+    scored = min(n_users * n_items, _BLOCK_PAIRS) * (ROW_BYTES + 4 * len(given.model.levels))
+    memory = peak_memory() + _KERNEL_BYTES + scored + rows * ROW_BYTES
     written = [PlannedOutput(str(output), rows, size, stands(output))]
     return Plan({"users": n_users, "items": n_items}, written, memory)
 
@@ -295,7 +295,7 @@ def plan_evaluate(
         copy = calibrate_model(model, found).model
         lines = len(copy.row_ids) + len(copy.column_ids) + 1
         written.append(PlannedOutput(str(calibrate), lines, _bytes_of(copy), stands(calibrate)))
-    return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
+    return Plan(facts, written, peak_memory() + rows * ROW_BYTES)
 
 
 def answer_bytes(levels: int) -> int:
@@ -329,7 +329,7 @@ def stands(target: Target) -> bool:
     return path is not None and path.exists()
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Return the most memory that this process has had, in bytes."""
     # What getrusage tells may be the memory of the process that started this one.
     status = Path("/proc/self/status")

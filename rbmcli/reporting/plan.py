@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from rbmcli.config import CatalogueSettings, InputSettings, ReportSettings
 from rbmcli.data.catalogue import read_catalogue
 from rbmcli.data.intake import Source, read_ratings
-from rbmcli.data.outputs import Target, local_path
+from rbmcli.data.outputs import Target
 from rbmcli.data.paths import exists
 from rbmcli.data.remote import plain_path
 from rbmcli.pipeline.asking import Model, open_model
-from rbmcli.pipeline.plans import Plan, PlannedOutput, plan_evaluate
+from rbmcli.pipeline.evaluation_input import read_evaluation_input
+from rbmcli.pipeline.plans import ROW_BYTES, Plan, PlannedOutput, peak_memory, stands
 from rbmcli.pipeline.segments import EVERY
 from rbmcli.progress import Progress
 from rbmcli.reporting.drawing import check_matplotlib
@@ -45,28 +47,22 @@ def plan_report(
     check_outputs(ReportInputs(model, predictions, truth, history, recommendations, items), output, plots)
     read = open_model(model)
     past = None if history is None else read_ratings(history, input_settings, progress, read.levels)
-    plan = plan_evaluate(
-        predictions,
-        segments=[EVERY],
-        truth=truth,
-        history=past,
-        output=None,
-        calibrate=None,
-        model=None,
-        input_settings=input_settings,
-        progress=progress,
-    )
-    facts = {**plan.facts, "users": len(read.user_ids), "items": len(read.item_ids)}
+    given = read_evaluation_input(predictions, truth, past, [EVERY], input_settings, progress)
+    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    for name, table in (("truth", given.told), ("history", given.ratings)):
+        if table is not None:
+            facts[name] = table.table.num_rows
+    memory = peak_memory() + sum(facts.values()) * ROW_BYTES + _DRAWING_BYTES
+    facts |= {"users": len(read.user_ids), "items": len(read.item_ids)}
     if recommendations is not None:
         facts["recommendations"] = read_recommendations(
             recommendations, read, input_settings, progress
         ).num_rows
     if items is not None:
         facts["titles"] = len(read_catalogue(items, catalogue_settings, progress).ids)
-    path = local_path(output)
-    written = [PlannedOutput(str(output), 1, _PAGE_BYTES, path is not None and exists(path))]
+    written = [PlannedOutput(str(output), 1, _PAGE_BYTES, stands(output))]
     if plots is not None:
         size = _PICTURES * _PICTURE_BYTES
         name = f"{os.fspath(plots)}/*.{settings.plots_format}"
         written.append(PlannedOutput(name, _PICTURES, size, exists(plain_path(plots))))
-    return Plan(facts, written, plan.memory + _DRAWING_BYTES)
+    return Plan(facts, written, memory)
