@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import shutil
 from itertools import pairwise
@@ -12,7 +13,7 @@ import pytest
 
 import rbmcli
 from tests.reporting.small_report import SETTINGS, Given, Page, given, whole_report
-from tests.small_ratings import shuffled
+from tests.small_ratings import quick, ratings, shuffled
 
 BOTH = pytest.mark.parametrize("by", ["user", "item"])
 EVERY = [
@@ -302,3 +303,83 @@ def test_a_report_of_a_model_alone_tells_its_validation_figure() -> None:
     assert result.sections == ["data", "training", "learned", "making"]
     assert f"RMSE {best:.3f}" in result.finding
     assert result.evaluation is None
+
+
+def _predicted(shift: float) -> pa.Table:
+    """Return predictions that are off by so much, half of them up and half of them down."""
+    rows = _pairs(given()).to_pylist()
+    shifted = [row["rating"] + shift * (-1) ** place for place, row in enumerate(rows)]
+    return _pairs(given()).append_column("prediction", pa.array(shifted))
+
+
+@pytest.mark.parametrize(
+    ("shift", "finding"),
+    [(0.1, r"RMSE 0\.100, 9\d\.\d% below the "), (3.0, r"RMSE 3\.000, \d+\.\d% above the ")],
+)
+def test_the_finding_says_how_far_it_is_from_the_best_baseline(shift: float, finding: str) -> None:
+    result = given().report(predictions=_predicted(shift))
+
+    assert re.match(finding, result.finding)
+    assert result.finding in Page(result.html).text
+    baselines = rbmcli.evaluate(_predicted(shift), history=given().history, resamples=0)
+    best = min(baselines.predictors[1:], key=lambda name: baselines.segments(name)["all"]["rmse"])
+    assert result.finding.endswith(f" the {best}")
+    assert "is beyond chance" in Page(result.html).text
+
+
+def test_what_may_be_chance_is_told_as_no_clear_difference() -> None:
+    history = given().history
+    baselines = rbmcli.evaluate(_predicted(0), history=history, resamples=0)
+    best = min(baselines.segments(name)["all"]["rmse"] for name in baselines.predictors[1:])
+
+    result = given().report(predictions=_predicted(best))
+
+    assert f"RMSE {best:.3f}, no clear difference from the " in result.finding
+    assert "is within chance" in Page(result.html).text
+
+
+def test_settings_that_were_tried_are_told_with_the_best_in_bold() -> None:
+    model = given().model
+    one = {
+        **{name: getattr(model.settings, name) for name in ("by", "objective", "hidden", "penalty")},
+        **{"level_functions": 2, "best_epoch": 3, "valid_rmse": 1.25, "valid_nll": 1.5},
+    }
+    tried = [one, {**one, "hidden": 99, "valid_rmse": 1.125}, {**one, "valid_rmse": None, "valid_nll": None}]
+
+    html = rbmcli.report(dataclasses.replace(model, record={**model.record, "tried": tried})).html
+
+    assert "The 3 settings that were tried" in html
+    strong = re.findall(r'<tr class="strong">(.*?)</tr>', html)
+    assert len(strong) == 1
+    assert ">99</td>" in strong[0]
+    assert ">1.1250</td>" in strong[0]
+
+
+def test_a_model_that_was_set_right_is_told_as_such(tmp_path: Path) -> None:
+    whole = given()
+    rbmcli.evaluate(whole.predictions, model=whole.model, calibrate=tmp_path / "right.parquet", resamples=0)
+    model = rbmcli.load_model(tmp_path / "right.parquet")
+    settings = rbmcli.PredictSettings(probabilities=True)
+    predictions = rbmcli.predict(model, whole.history, _pairs(whole), settings=settings).table
+
+    text = Page(whole.report(model=model, predictions=predictions).html).text
+
+    assert f"were set right after training, on {len(_pairs(whole))} predictions" in text
+    assert "were set right" not in Page(whole_report().html).text
+
+
+@pytest.mark.parametrize("levels", [2, 11, 30])
+def test_scales_of_few_and_of_many_levels_are_shown(levels: int) -> None:
+    table = ratings(40, 40, levels=levels)
+    history, asked = table.slice(0, 600), table.slice(600)
+    scale = rbmcli.LevelSettings(levels=tuple(range(1, levels + 1)))
+    model = rbmcli.train(history, settings=quick(epochs=2), level_settings=scale).model
+    settings = rbmcli.PredictSettings(probabilities=True)
+    predictions = rbmcli.predict(model, history, asked, settings=settings).table
+
+    result = rbmcli.report(model, predictions, history=history, settings=SETTINGS)
+
+    names = [picture.name for picture in result.pictures]
+    assert ("calibration-by-level" in names) == (levels <= 12)
+    assert "confusion" in names
+    assert Page(result.html).problems == []
