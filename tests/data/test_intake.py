@@ -57,6 +57,12 @@ def test_tables_in_memory_are_read_like_files(source: Any) -> None:
     assert found.metadata == {}
 
 
+def test_ratings_that_were_read_already_are_not_read_again() -> None:
+    read = read_ratings(ratings([1, 2], [3, 4]))
+
+    assert read_ratings(read, InputSettings(user_column="other")) is read
+
+
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(DataError, match="the int given is no table"):
         read_ratings(5)  # type: ignore[arg-type]
