@@ -105,6 +105,9 @@ def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, t
         "report.html",
         "best.toml",
         "best.tune.journal",
+        "of_valid.parquet",
+        "of_test.parquet",
+        "calibrated.parquet",
     }
 
 

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -122,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Terminated:
             return EXIT_TERMINATED
         finally:
-            if was_closed:
+            if was_closed or _is_stuck(sys.stdout):
                 _discard_output()
 
 
@@ -235,6 +235,15 @@ def _replace_closed_streams() -> bool:
     if sys.stderr is None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return was_closed
+
+
+def _is_stuck(stream: TextIO) -> bool:
+    """Return whether a stream holds something that cannot be written, which has been told by now."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _discard_output() -> None:
