@@ -22,7 +22,7 @@ help: ## List the targets.
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rbmcli needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	@echo "Installing rbmcli into .venv; the first time takes a minute."
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[report]'
 	@touch $@
 
 .venv/tested .venv/linted: .venv/installed
@@ -35,9 +35,11 @@ help: ## List the targets.
 
 # --- Demo: each file from the one before; a second run finds them all done ---------------------------
 
-demo: demo/report.txt ## Install, and run the whole pipeline on sample_data/.
+demo: demo/summary.txt demo/report.html ## Install, and run the whole pipeline on sample_data/.
 	@echo
 	@cat $<
+	@echo
+	@echo "The report, for a browser: demo/report.html"
 
 demo/prepared/_SUCCESS: sample_data/ratings.csv $(SOURCES) | .venv/installed
 	$(RBMCLI) prepare $< -o demo/prepared
@@ -56,10 +58,15 @@ demo/recommendations.parquet: demo/model.parquet
 demo/metrics.json: demo/predictions.parquet
 	$(RBMCLI) evaluate $< --history demo/prepared/train.parquet -o $@ > demo/metrics.txt
 
-demo/report.txt: demo/metrics.json demo/recommendations.parquet sample_data/items.csv examples/reading_list.py
+demo/summary.txt: demo/metrics.json demo/recommendations.parquet sample_data/items.csv examples/reading_list.py
 	@{ cat demo/metrics.txt; echo; $(BIN)/python examples/reading_list.py $(READER) \
 	    --history demo/prepared/train.parquet --recommendations demo/recommendations.parquet \
 	    --catalogue sample_data/items.csv; } > $@
+
+demo/report.html: demo/predictions.parquet demo/recommendations.parquet sample_data/items.csv
+	$(RBMCLI) report --model demo/model.parquet --predictions $< --history demo/prepared/train.parquet \
+	    --recommendations demo/recommendations.parquet --items sample_data/items.csv \
+	    --title "Ratings of books" -o $@
 
 # --- Checks ------------------------------------------------------------------------------------------
 

@@ -26,7 +26,9 @@ if TYPE_CHECKING:
         LevelSettings,
         PredictSettings,
         PrepareSettings,
+        RankingSettings,
         RecommendSettings,
+        ReportSettings,
         SimilarSettings,
         TrainSettings,
         TuneSettings,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from rbmcli.models.store import load_model, save_model
     from rbmcli.pipeline.crossval import crossval
     from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.evaluate_ranking import evaluate_ranking
     from rbmcli.pipeline.explain import explain
     from rbmcli.pipeline.predict import predict
     from rbmcli.pipeline.prepare import prepare
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from rbmcli.pipeline.similar import similar
     from rbmcli.pipeline.train import train
     from rbmcli.pipeline.tune import tune
+    from rbmcli.reporting.report import report
 
 __all__ = [
     "BiasSettings",
@@ -52,18 +56,22 @@ __all__ = [
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
+    "RankingSettings",
     "RbmcliError",
     "RecommendSettings",
+    "ReportSettings",
     "SimilarSettings",
     "TrainSettings",
     "TuneSettings",
     "crossval",
     "evaluate",
+    "evaluate_ranking",
     "explain",
     "load_model",
     "predict",
     "prepare",
     "recommend",
+    "report",
     "save_model",
     "similar",
     "train",
@@ -79,18 +87,22 @@ _HOMES = {
     "LevelSettings": "rbmcli.config",
     "PredictSettings": "rbmcli.config",
     "PrepareSettings": "rbmcli.config",
+    "RankingSettings": "rbmcli.config",
     "RbmcliError": "rbmcli.errors",
     "RecommendSettings": "rbmcli.config",
+    "ReportSettings": "rbmcli.config",
     "SimilarSettings": "rbmcli.config",
     "TrainSettings": "rbmcli.config",
     "TuneSettings": "rbmcli.config",
     "crossval": "rbmcli.pipeline.crossval",
     "evaluate": "rbmcli.pipeline.evaluate",
+    "evaluate_ranking": "rbmcli.pipeline.evaluate_ranking",
     "explain": "rbmcli.pipeline.explain",
     "load_model": "rbmcli.models.store",
     "predict": "rbmcli.pipeline.predict",
     "prepare": "rbmcli.pipeline.prepare",
     "recommend": "rbmcli.pipeline.recommend",
+    "report": "rbmcli.reporting.report",
     "save_model": "rbmcli.models.store",
     "similar": "rbmcli.pipeline.similar",
     "train": "rbmcli.pipeline.train",

@@ -37,7 +37,9 @@ def sample_ratings() -> Path:
 @pytest.fixture
 def command_environment() -> dict[str, str]:
     """An environment in which `python -m rbmcli` is this source tree and no option is set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RBMCLI_")}
+    # Unbuffered, what cannot be written fails at once, and not when the process ends.
+    left_out = ("RBMCLI_", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, "PYTHONPATH": str(ROOT)}
 
 

@@ -16,7 +16,8 @@ FILES = (
     "predictions.parquet",
     "metrics.json",
     "recommendations.parquet",
-    "report.txt",
+    "summary.txt",
+    "report.html",
 )
 
 

@@ -102,8 +102,12 @@ def test_the_session_of_the_readme_runs_on_the_sample(run_command: RunCommand, t
         "predictions.parquet",
         "recommendations.parquet",
         "crossval",
+        "report.html",
         "best.toml",
         "best.tune.journal",
+        "of_valid.parquet",
+        "of_test.parquet",
+        "calibrated.parquet",
     }
 
 

@@ -1,4 +1,4 @@
-"""The command `evaluate`: how good predictions are, beside baselines."""
+"""The command `evaluate`: how good predictions are, beside baselines, or lists of recommendations."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.evaluation_tables import print_evaluation
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, MODEL, FailIf, OutputFormat, Reading, Running
+from rbmcli.cli.ranking_options import RankedLists
+from rbmcli.cli.ranking_tables import print_ranking
 from rbmcli.cli.streams import Use
 from rbmcli.errors import GateError
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
+    from rbmcli.pipeline.ranking_result import RankingResult
 
 
 Truth = Annotated[
@@ -24,7 +27,7 @@ Truth = Annotated[
     typer.Option(
         "--truth",
         metavar="RATINGS",
-        help="Ratings to compare with; not needed where the predictions have a column rating.",
+        help="Ratings to compare with; not needed where predictions have a column rating.",
         rich_help_panel=FILES,
     ),
 ]
@@ -34,7 +37,8 @@ History = Annotated[
     typer.Option(
         "--history",
         metavar="RATINGS",
-        help="Ratings to fit the baselines on: those that the model was trained on.",
+        help="Ratings that the model was trained on: to fit the baselines on, or for lists the catalogue and "
+        "how popular its items are.",
         rich_help_panel=FILES,
     ),
 ]
@@ -45,7 +49,7 @@ Segments = Annotated[
         metavar="NAME,...",
         help="Cut the pairs by source, level (the true one), activity (ratings of the user in the history), "
         "popularity (of the item), time, or any column of the predictions or of the truth; all is the first "
-        "five [default: source].",
+        "five [default: source]. Users with lists are cut by activity alone.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -102,7 +106,8 @@ def command(
         Use.READ,
         typer.Argument(
             metavar="PREDICTIONS...",
-            help="Files of predictions, which are compared where there are several; - is standard input.",
+            help="Files of predictions, or of recommendations, which are compared where there are several; - "
+            "is standard input.",
             show_default=False,
         ),
     ],
@@ -114,27 +119,36 @@ def command(
     output_format: OutputFormat = "auto",
     segments: Segments = None,
     resamples: Resamples = 1000,
+    lists: RankedLists,
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
 ) -> None:
-    """Tell how good predictions are, and which of several are better.
+    """Tell how good predictions or recommendations are, and which of several are better.
 
-    RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood, the ranked
-    probability score, accuracy and quadratic-weighted kappa of the most probable level, and the expected
-    calibration error beside what a perfectly calibrated model would stay below; by segment; and, given a
-    history, the same of the global mean, the item mean and the regularised user+item bias. Beside the RMSE
-    stands its 95% interval: where that of other users of the same kind would lie. Differences have intervals
-    of their own, of the same users drawn for both.
+    Of predictions: RMSE and MAE against the raw ratings; with probabilities the negative log-likelihood, the
+    ranked probability score, accuracy and quadratic-weighted kappa of the most probable level, and the
+    expected calibration error beside what a perfectly calibrated model would stay below; by segment; and,
+    given a history, the same of the global mean, the item mean and the regularised user+item bias. Beside the
+    RMSE stands its 95% interval: where that of other users of the same kind would lie. Differences have
+    intervals of their own, of the same users drawn for both.
+
+    Of lists of recommendations: precision, recall, NDCG, MAP, MRR and hit rate of their first N, means over
+    the users with relevant items among the held-out ratings; one of them without a list counts as 0. Given a
+    history, also the share of its items that are listed, and how unpopular what is listed is. What a user
+    has not rated at all counts as not relevant, so the figures are for comparing lists with each other.
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
 
         rbmcli evaluate predictions.parquet --truth valid.parquet --model m.parquet --calibrate right.parquet
 
         rbmcli evaluate a.parquet b.parquet --truth test.parquet --segments level,time
+
+        rbmcli evaluate recommendations.parquet --truth test.parquet --relevant 4 --at 5,10
     """
-    from rbmcli.pipeline.evaluate import evaluate
+    from rbmcli.pipeline.evaluate_files import evaluate_files
+    from rbmcli.pipeline.ranking_result import RankingResult
     from rbmcli.pipeline.segments import parse_segments
 
     as_json = output is not None and output_format == "auto" and output.lower().endswith(".json")
@@ -145,6 +159,7 @@ def command(
         "history": history,
         "model": model,
         "calibrate": calibrate,
+        "ranking": lists.settings(),
         "input_settings": settings,
         "progress": progress,
     }
@@ -156,18 +171,23 @@ def command(
     try:
         written = None if as_json else output
         given |= {"seed": running.seed, "resamples": resamples, "fail_if": fail_if}
-        result = evaluate(predictions, output=written, output_format=output_format, **given)
+        result = evaluate_files(predictions, output=written, output_format=output_format, **given)
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
-        result, failure = cast("EvaluateResult", error.result), error
+        result, failure = cast("EvaluateResult | RankingResult", error.result), error
     files = () if failure else tuple(name for name in (output, calibrate) if name is not None)
     drawn = settings.as_dict() | {"resamples": resamples, "segments": given["segments"]}
+    if isinstance(result, RankingResult):
+        drawn |= given["ranking"].as_dict() | {"at": result.at}
     outcome = CommandResult("evaluate", drawn, result.as_dict(), files, running.seed)
     if as_json and output is not None and not failure:
         outcome.write(output)
     if running.json:
         print_result(outcome, progress)
     elif "-" not in (output, calibrate):
-        print_evaluation(result)
+        if isinstance(result, RankingResult):
+            print_ranking(result)
+        else:
+            print_evaluation(result)
     if failure is not None:
         raise failure

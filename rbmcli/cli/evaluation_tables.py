@@ -9,6 +9,7 @@ from rbmcli.cli.text_plots import print_reliability
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.evaluation import EvaluateResult
+    from rbmcli.pipeline.measuring import Metric
 
 _FIGURES = ("rmse", "mae", "nll", "rps", "accuracy", "kappa")
 _HEADS = {"calibration_error": "calibration error", "calibration_quantile": "if perfectly calibrated"}
@@ -76,8 +77,12 @@ def print_differences(result: EvaluateResult) -> None:
     differences = result.differences()
     given = result.predictors[: result.n_given]
     chosen = [entry for entry in differences if entry.against in given]
-    chosen = chosen or [entry for entry in differences if entry.metric == "rmse"]
-    if not chosen:
+    print_compared(chosen or [entry for entry in differences if entry.metric == "rmse"])
+
+
+def print_compared(differences: list[Metric]) -> None:
+    """Print some differences, if there are any, an empty line above them."""
+    if not differences:
         return
     said = {True: "yes", False: "no", None: None}
     print_line()
@@ -92,7 +97,7 @@ def print_differences(result: EvaluateResult) -> None:
                 entry.high,
                 said[entry.beyond_chance],
             ]
-            for entry in chosen
+            for entry in differences
         ],
     )
 

@@ -11,23 +11,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from itertools import takewhile
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
-from rbmcli.cli import (
-    crossval,
-    evaluate,
-    explain,
-    inspect,
-    predict,
-    prepare,
-    recommend,
-    similar,
-    train,
-    tune,
-    warmup,
-)
+from rbmcli.cli.commands import COMMANDS, command_of, stub_of
 from rbmcli.cli.exit_codes import (
     EXIT_CLOSED_PIPE,
     EXIT_DONE,
@@ -45,9 +33,6 @@ from rbmcli.cli.signals import Terminated, first_arrival, handling
 from rbmcli.cli.timings import TimedProgress
 from rbmcli.data.outputs import STANDARD_OUTPUT, output_errors, told_target
 from rbmcli.errors import OutputError, RbmcliError, StoppedError
-
-COMMANDS = (prepare, train, tune, predict, recommend, evaluate, crossval, similar, explain, inspect, warmup)
-"""The modules of the commands, in the order of the help."""
 
 _EXIT_OF_SIGNAL = {signal.SIGINT: EXIT_INTERRUPTED, signal.SIGTERM: EXIT_TERMINATED}
 
@@ -88,8 +73,15 @@ def _root(
     """Predict ratings with a Restricted Boltzmann Machine."""
 
 
-def build_app() -> typer.Typer:
-    """Return the program with all its commands."""
+def build_app(asked: str | None = None) -> typer.Typer:
+    """Return the program with all its commands.
+
+    Parameters
+    ----------
+    asked : str, optional
+        The only command that will be called: of others the program then has no more than their names and
+        what they do. All are whole without it.
+    """
     app = typer.Typer(
         add_completion=True,
         pretty_exceptions_enable=False,
@@ -97,8 +89,8 @@ def build_app() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "RBMCLI"},
     )
     app.callback(epilog=EPILOG)(_root)
-    for module in COMMANDS:
-        app.command(module.__name__.rpartition(".")[2])(module.command)
+    for name in COMMANDS:
+        app.command(name)(command_of(name) if asked in {None, name} else stub_of(name))
     return app
 
 
@@ -130,7 +122,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except Terminated:
             return EXIT_TERMINATED
         finally:
-            if was_closed:
+            if was_closed or _is_stuck(sys.stdout):
                 _discard_output()
 
 
@@ -141,7 +133,7 @@ def _run(arguments: list[str]) -> int:
             code = EXIT_DONE
         else:
             words = _with_bare_config(move_leading_options(arguments)) or ["--help"]
-            code = build_app()(args=words, prog_name="rbmcli", standalone_mode=False)
+            code = build_app(_only_one(words[0]))(args=words, prog_name="rbmcli", standalone_mode=False)
         with output_errors(told_target(STANDARD_OUTPUT), hint=""):
             sys.stdout.flush()
     except SystemExit as stop:
@@ -158,6 +150,13 @@ def _run(arguments: list[str]) -> int:
     except Exception as error:
         return _code_of(error, Running(debug="--debug" in arguments))
     return int(code or 0)
+
+
+def _only_one(word: str) -> str | None:
+    """Return the command that alone is needed to answer a first word; None where all are."""
+    completes = any(name.startswith("_RBMCLI_COMPLETE") for name in os.environ)
+    # It tells the options of all of them.
+    return None if completes or word == "inspect" else word
 
 
 def move_leading_options(arguments: Sequence[str]) -> list[str]:
@@ -236,6 +235,15 @@ def _replace_closed_streams() -> bool:
     if sys.stderr is None:
         sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     return was_closed
+
+
+def _is_stuck(stream: TextIO) -> bool:
+    """Return whether a stream holds something that cannot be written, which has been told by now."""
+    try:
+        stream.flush()
+    except OSError:
+        return True
+    return False
 
 
 def _discard_output() -> None:

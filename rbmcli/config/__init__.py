@@ -9,6 +9,8 @@ from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
+from rbmcli.config.ranking import RankingSettings
+from rbmcli.config.report import ReportSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
@@ -25,7 +27,9 @@ __all__ = [
     "LevelSettings",
     "PredictSettings",
     "PrepareSettings",
+    "RankingSettings",
     "RecommendSettings",
+    "ReportSettings",
     "ResolvedSettings",
     "Settings",
     "SimilarSettings",

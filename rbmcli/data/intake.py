@@ -41,10 +41,11 @@ class _Part:
     where: str
     n_read: int
     timestamp: pa.ChunkedArray | None = None
+    rating_name: str | None = None
 
 
 def read_ratings(
-    source: Source | Sequence[Source],
+    source: Source | RatingsTable | Sequence[Source],
     settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
     levels: Levels | None = None,
@@ -55,7 +56,8 @@ def read_ratings(
     ----------
     source : path, table, or sequence of these
         Text, JSON Lines, Arrow or Parquet (a file or a folder), text compressed or not; '-' is standard
-        input, and an address such as s3://bucket/name a file or folder of a remote store.
+        input, and an address such as s3://bucket/name a file or folder of a remote store. Ratings that were
+        read already are returned as they are.
     settings : InputSettings
         Columns, types, and what to do with bad rows and duplicates.
     progress : Progress
@@ -71,6 +73,8 @@ def read_ratings(
     MismatchError
         If files of two runs of prepare are mixed.
     """
+    if isinstance(source, RatingsTable):
+        return source
     sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
     if not sources:
         raise DataError("no ratings: expected at least one input")
@@ -120,7 +124,7 @@ def read_pairs(
     rejections = Rejections(settings.on_error, progress)
     part = _read_part(source, settings, rejections, progress, needs_rating=False, timestamps=timestamps)
     rejections.finish()
-    return PairsTable(part.table, part.metadata, part.where, part.timestamp)
+    return PairsTable(part.table, part.metadata, part.where, part.timestamp, part.rating_name)
 
 
 def read_users(
@@ -245,7 +249,8 @@ def _part_of(
     if needs_rating:
         table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
     metadata = raw.metadata if is_ratings or not needs_rating else {}
-    return _Part(table, metadata, raw.where, checked.n_read, timestamp)
+    rating_name = names[roles["rating"]] if "rating" in roles else None
+    return _Part(table, metadata, raw.where, checked.n_read, timestamp, rating_name)
 
 
 def _seconds(

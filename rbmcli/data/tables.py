@@ -49,12 +49,15 @@ class PairsTable:
         Name of the input, for messages.
     timestamp : pyarrow.ChunkedArray of int64, or None
         Seconds of each pair, null where there are none; None where no timestamps were asked for or found.
+    rating_name : str or None
+        What the column `rating` is named in the input; None where none is recognised.
     """
 
     table: pa.Table
     metadata: dict[str, Any]
     where: str
     timestamp: pa.ChunkedArray | None = None
+    rating_name: str | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import FROM_MODEL, METRICS
 from rbmcli.data.storage import write_table
+from rbmcli.data.tables import PairsTable
 from rbmcli.errors import UsageError
 from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult
@@ -37,7 +38,7 @@ GATED_FIGURES = (*FIGURES, "calibration_error", "coverage", "n")
 
 
 def evaluate(
-    predictions: Source | Sequence[Source],
+    predictions: Source | PairsTable | Sequence[Source | PairsTable],
     *,
     truth: Source | None = None,
     history: Source | None = None,

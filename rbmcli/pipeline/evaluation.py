@@ -30,40 +30,26 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class EvaluateResult:
-    """What an evaluation found.
+class Evaluation:
+    """The figures of one or several predictors, whatever was measured.
 
     Attributes
     ----------
     metrics : list of Metric
-        Every figure: of each predictor those of all pairs and then those of segments; then differences.
+        Every figure: of each predictor those of all that was measured and then those of segments; then
+        differences.
     predictors : list of str
-        Names of the predictors: those of the predictions in the order they were given, then baselines.
-    n_given : int
-        How many of them are predictions that were given, and no baselines.
+        Names of the predictors, in the order they were given.
     n : int
-        Pairs that were measured.
-    unmatched : int
-        Pairs of the first predictions left out because the truth, or other predictions, do not hold them.
-    excluded : int
-        Ratings of the history that were asked pairs too, and that no baseline was fitted on.
+        Pairs that were measured; of ranked lists, users.
     metadata : dict
         What was compared with what.
-    level_tables : dict of str to LevelTables
-        Of each predictor with probabilities, what became of them.
-    calibrated : Calibrated or None
-        The copy of the model that was set right, where that was wanted.
     """
 
     metrics: list[Metric]
     predictors: list[str]
-    n_given: int
     n: int
-    unmatched: int
-    excluded: int
     metadata: dict[str, Any]
-    level_tables: dict[str, LevelTables] = field(default_factory=dict, compare=False)
-    calibrated: Calibrated | None = field(default=None, compare=False)
 
     @property
     def table(self) -> pa.Table:
@@ -95,6 +81,40 @@ class EvaluateResult:
         """Return the figures of the first predictor that a gate may be on, as far as they are known."""
         return {**self.segments().get(ALL, {}), "n": self.n}
 
+    def _told_differences(self) -> list[dict[str, Any]]:
+        return [{**vars(entry), "beyond_chance": entry.beyond_chance} for entry in self.differences()]
+
+    def _plain(self, predictor: str | None) -> list[Metric]:
+        name = self.predictors[0] if predictor is None else predictor
+        return [entry for entry in self.metrics if entry.predictor == name and entry.against is None]
+
+
+@dataclass(frozen=True)
+class EvaluateResult(Evaluation):
+    """What an evaluation of predictions found.
+
+    Attributes
+    ----------
+    metrics, predictors, n, metadata
+        As of `Evaluation`; the predictors are the predictions and then the baselines.
+    n_given : int
+        How many of the predictors are predictions that were given, and no baselines.
+    unmatched : int
+        Pairs of the first predictions left out because the truth, or other predictions, do not hold them.
+    excluded : int
+        Ratings of the history that were asked pairs too, and that no baseline was fitted on.
+    level_tables : dict of str to LevelTables
+        Of each predictor with probabilities, what became of them.
+    calibrated : Calibrated or None
+        The copy of the model that was set right, where that was wanted.
+    """
+
+    n_given: int
+    unmatched: int
+    excluded: int
+    level_tables: dict[str, LevelTables] = field(default_factory=dict, compare=False)
+    calibrated: Calibrated | None = field(default=None, compare=False)
+
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values, ready for JSON."""
         return {
@@ -102,16 +122,10 @@ class EvaluateResult:
             "unmatched": self.unmatched,
             "excluded": self.excluded,
             "predictors": [self._described(place, name) for place, name in enumerate(self.predictors)],
-            "differences": [
-                {**vars(entry), "beyond_chance": entry.beyond_chance} for entry in self.differences()
-            ],
+            "differences": self._told_differences(),
             **({} if self.calibrated is None else {"calibration": self.calibrated.as_dict()}),
             "compared": self.metadata,
         }
-
-    def _plain(self, predictor: str | None) -> list[Metric]:
-        name = self.predictors[0] if predictor is None else predictor
-        return [entry for entry in self.metrics if entry.predictor == name and entry.against is None]
 
     def _described(self, place: int, name: str) -> dict[str, Any]:
         described: dict[str, Any] = {

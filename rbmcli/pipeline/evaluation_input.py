@@ -77,18 +77,32 @@ class EvaluationInput:
                 }
                 for name, asked in zip(self.names, self.asked, strict=True)
             ],
-            "truth_fingerprint": _fingerprint(self.told),
-            "history_fingerprint": _fingerprint(self.ratings),
+            "truth_fingerprint": fingerprint_of(self.told),
+            "history_fingerprint": fingerprint_of(self.ratings),
         }
 
 
-def as_list(predictions: Source | Sequence[Source]) -> list[Any]:
+def as_list(predictions: object) -> list[Any]:
     """Return one or several sources as a list."""
     return list(predictions) if isinstance(predictions, list | tuple) else [predictions]
 
 
+def read_asked(
+    predictions: Sequence[Source | PairsTable],
+    segments: Sequence[str],
+    settings: InputSettings,
+    progress: Progress,
+) -> list[PairsTable]:
+    """Read predictions, with timestamps where segments need them; what is read already stays as it is."""
+    by_time = bool({TIME, EVERY} & set(segments))
+    return [
+        each if isinstance(each, PairsTable) else read_pairs(each, settings, progress, timestamps=by_time)
+        for each in predictions
+    ]
+
+
 def read_evaluation_input(
-    predictions: Sequence[Source],
+    predictions: Sequence[Source | PairsTable],
     truth: Source | None,
     history: Source | None,
     segments: Sequence[str],
@@ -97,7 +111,7 @@ def read_evaluation_input(
 ) -> EvaluationInput:
     """Read and check what `evaluate` is given; raises as that does."""
     by_time = bool({TIME, EVERY} & set(segments))
-    asked = [read_pairs(each, settings, progress, timestamps=by_time) for each in predictions]
+    asked = read_asked(predictions, segments, settings, progress)
     told = None if truth is None else read_ratings(truth, settings, progress)
     ratings = None if history is None else read_ratings(history, settings, progress)
     check_same_run(*((each.metadata, each.where) for each in (*asked, told, ratings) if each is not None))
@@ -110,7 +124,7 @@ def read_evaluation_input(
                 f"{each.unmatched:,} of {each.unmatched + len(each):,} predictions are left out: "
                 f"their pairs are not in {others}"
             )
-    names = _names_of(predictions)
+    names = names_of(predictions)
     predicted = [_predicted(name, each, settings, progress) for name, each in zip(names, scored, strict=True)]
     past = None if ratings is None else Past.of(scored[0].pairs, scored[0].where, ratings, progress)
     return EvaluationInput(names, asked, told, ratings, scored, predicted, past)
@@ -120,13 +134,14 @@ def _others(told: RatingsTable | None, where: Sequence[str]) -> str:
     return " or not in ".join(dict.fromkeys([*([told.where] if told else []), *where]))
 
 
-def _names_of(predictions: Sequence[Source]) -> list[str]:
+def names_of(predictions: Sequence[Source | PairsTable], kind: str = "predictions") -> list[str]:
     """Return the names that files go by: without folder and ending where that tells them apart."""
     if len(predictions) == 1:
         return [MODEL_NAME]
+    named = [each.where if isinstance(each, PairsTable) else each for each in predictions]
     full = [
-        str(each) if isinstance(each, str | PurePath) else f"predictions {place}"
-        for place, each in enumerate(predictions, 1)
+        str(each) if isinstance(each, str | PurePath) else f"{kind} {place}"
+        for place, each in enumerate(named, 1)
     ]
     short = [PurePath(name).name.partition(".")[0] or name for name in full]
     for names in (short, full):
@@ -152,7 +167,7 @@ def _predicted(name: str, scored: ScoredPairs, settings: InputSettings, progress
     return Predicted(name, scored.prediction, scored.probabilities, level, scored.levels)
 
 
-def _fingerprint(ratings: RatingsTable | None) -> str | None:
+def fingerprint_of(ratings: RatingsTable | None) -> str | None:
     """Return the fingerprint that the ratings' own file carries, or one of their values."""
     if ratings is None:
         return None

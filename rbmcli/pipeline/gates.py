@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from rbmcli.errors import GateError, UsageError
 
-_CONDITION = re.compile(r"\s*([a-z_]+)\s*(<=|>=|<|>)\s*(\S+)\s*")
+_CONDITION = re.compile(r"\s*([a-z_]+(?:@\d+)?)\s*(<=|>=|<|>)\s*(\S+)\s*")
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -133,7 +133,9 @@ class Measurer:
         sums = moments.sum(axis=0)
         found = zip(FIGURES, figures_from(sums), counts_from(sums), *self._intervals(moments), strict=True)
         return [
-            Metric(name, predicted.name, None, segment, float(value), int(count), _known(low), _known(high))
+            Metric(
+                name, predicted.name, None, segment, float(value), int(count), known_end(low), known_end(high)
+            )
             for name, value, count, low, high in found
             if count and math.isfinite(value)
         ]
@@ -162,7 +164,7 @@ class Measurer:
                 ALL,
                 float(figures[first, place] - figures[second, place]),
                 int(min(counts[first, place], counts[second, place])),
-                *(_known(end[pair, place]) for end in ends),
+                *(known_end(end[pair, place]) for end in ends),
             )
             for pair, (first, second) in enumerate(compared)
             for place, name in enumerate(FIGURES)
@@ -236,5 +238,6 @@ def _on_levels(predicted: Predicted) -> tuple[np.ndarray, np.ndarray] | None:
     return predicted.probabilities[known], predicted.level[known]
 
 
-def _known(end: float) -> float | None:
+def known_end(end: float) -> float | None:
+    """Return an end of an interval, None for NaN: there is none."""
     return float(end) if math.isfinite(end) else None

@@ -34,10 +34,11 @@ from rbmcli.models.levelled import shape_of
 from rbmcli.models.store import bytes_of
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
-from rbmcli.pipeline.evaluation_input import read_evaluation_input
+from rbmcli.pipeline.evaluate_files import read_files
 from rbmcli.pipeline.prediction_input import read_prediction_input
 from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
+from rbmcli.pipeline.ranking_input import RankingInput
 from rbmcli.pipeline.recommend import read_recommendation_input
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
@@ -56,7 +57,7 @@ _BLOCK_PAIRS = 1 << 20
 """Pairs that are scored at once, by `predict` and `recommend`."""
 
 _BATCH_BYTES = 25
-_ROW_BYTES = 60
+ROW_BYTES = 60
 """What a rating takes in the plan of the mini-batches, and a prediction beside its probabilities."""
 
 
@@ -128,7 +129,7 @@ def plan_prepare(
     file_format = format_of(output_format, output) if single else "parquet"
     names = {name: str(output) if single else f"{output}/{name}.parquet" for name in parts}
     outputs = [_planned(names[name], table, table.num_rows, file_format) for name, table in parts.items()]
-    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, _peak_memory())
+    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, peak_memory())
 
 
 def plan_train(
@@ -168,7 +169,7 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         "levels": given.levels.describe(),
         "held_out": int(given.held_out.sum()),
     }
-    memory = _peak_memory() + shape.ratings * _BATCH_BYTES
+    memory = peak_memory() + shape.ratings * _BATCH_BYTES
     if isinstance(given.settings, BiasSettings):
         numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
         return {**facts, "settings": given.settings.as_dict()}, numbers, memory
@@ -205,11 +206,11 @@ def plan_predict(
     check_target(output, [model, history, pairs, also_rated])
     given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
     rows, levels = len(given.user), len(given.model.levels)
-    per_row = _ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
+    per_row = ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
     facts = {"pairs": rows, "users": len(given.histories.users), "in_the_history": given.n_own}
     size = size_of(given.asked.table, rows, format_of(output_format, output))
     size += rows * answer_bytes(levels * settings.probabilities)
-    memory = _peak_memory() + _KERNEL_BYTES + rows * per_row
+    memory = peak_memory() + _KERNEL_BYTES + rows * per_row
     return Plan(facts, [PlannedOutput(str(output), rows, size, stands(output))], memory)
 
 
@@ -232,8 +233,8 @@ def plan_recommend(
     rows = n_users * min(settings.top, n_items)
     table = given.ratings.table.slice(0, _SAMPLE_ROWS)
     size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
-    scored = min(n_users * n_items, _BLOCK_PAIRS) * (_ROW_BYTES + 4 * len(given.model.levels))
-    memory = _peak_memory() + _KERNEL_BYTES + scored + rows * _ROW_BYTES
+    scored = min(n_users * n_items, _BLOCK_PAIRS) * (ROW_BYTES + 4 * len(given.model.levels))
+    memory = peak_memory() + _KERNEL_BYTES + scored + rows * ROW_BYTES
     written = [PlannedOutput(str(output), rows, size, stands(output))]
     return Plan({"users": n_users, "items": n_items}, written, memory)
 
@@ -278,32 +279,31 @@ def plan_tune(
 def plan_evaluate(
     predictions: Sequence[Source],
     *,
-    segments: Sequence[str] | None,
     model: Model | None,
     calibrate: Target | None,
     truth: Source | None,
     history: Source | None,
     output: Target | None,
-    input_settings: InputSettings,
-    progress: Progress,
+    **given: Any,
 ) -> Plan:
-    """Return what `evaluate` would do, with the parameters of that; raises as it does."""
+    """Return what `evaluate_files` would do, with the parameters of that; raises as it does."""
     check_target(output, [*predictions, truth, history, model])
     check_target(calibrate, [*predictions, truth, history, model])
-    given = read_evaluation_input(predictions, truth, history, segments or (), input_settings, progress)
-    facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}
+    found = read_files(predictions, model=model, calibrate=calibrate, truth=truth, history=history, **given)
+    kind = "recommendations" if isinstance(found, RankingInput) else "predictions"
+    facts: dict[str, Any] = {kind: sum(each.table.num_rows for each in found.asked)}
     facts |= {
         name: table.table.num_rows
-        for name, table in (("truth", given.told), ("history", given.ratings))
+        for name, table in (("truth", found.told), ("history", found.ratings))
         if table is not None
     }
     rows = sum(facts.values())
     written = [] if output is None else [PlannedOutput(str(output), _FIGURES, _FIGURES_BYTES, stands(output))]
-    if model is not None and calibrate is not None:
-        copy = calibrate_model(model, given).model
+    if model is not None and calibrate is not None and not isinstance(found, RankingInput):
+        copy = calibrate_model(model, found).model
         lines = len(copy.user_ids) + len(copy.item_ids) + 1
         written.append(PlannedOutput(str(calibrate), lines, bytes_of(copy), stands(calibrate)))
-    return Plan(facts, written, _peak_memory() + rows * _ROW_BYTES)
+    return Plan(facts, written, peak_memory() + rows * ROW_BYTES)
 
 
 def answer_bytes(levels: int) -> int:
@@ -331,7 +331,7 @@ def stands(target: Target) -> bool:
     return path is not None and path.exists()
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Return the most memory that this process has had, in bytes."""
     # What getrusage tells may be the memory of the process that started this one.
     status = Path("/proc/self/status")

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rbmcli.config import InputSettings
 from rbmcli.data.levels import UNKNOWN, Levels
-from rbmcli.data.schemas import PREDICTIONS
+from rbmcli.data.schemas import PREDICTIONS, RECOMMENDATIONS
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.pair_join import PairJoin
@@ -199,7 +199,11 @@ def join_with_truth(
 def _check_format(metadata: dict[str, Any], where: str) -> None:
     found = metadata.get("format", PREDICTIONS.format)
     if found != PREDICTIONS.format:
-        raise MismatchError(f"{where}: expected a file of format '{PREDICTIONS.format}', found '{found}'")
+        is_lists = found == RECOMMENDATIONS.format
+        raise MismatchError(
+            f"{where}: expected a file of format '{PREDICTIONS.format}', found '{found}'",
+            hint="in Python, rbmcli.evaluate_ranking measures lists" if is_lists else "",
+        )
 
 
 def finite_column(table: pa.Table, name: str, where: str) -> np.ndarray:

@@ -113,9 +113,9 @@ def _labels(name: str, scored: ScoredPairs, predicted: Predicted, past: Past | N
     if name == LEVEL:
         return _by_level(scored.rating, predicted)
     if name == ACTIVITY:
-        return None if past is None else _by_count(past.activity())
+        return None if past is None else by_count(past.activity())
     if name == POPULARITY:
-        return None if past is None else _by_count(past.popularity())
+        return None if past is None else by_count(past.popularity())
     if name == TIME:
         return None if scored.seconds is None else _by_time(scored.seconds)
     return _by_column(scored, name)
@@ -143,8 +143,19 @@ def _by_level(rating: np.ndarray, predicted: Predicted) -> _Labelled | None:
     return None if len(values) > MAX_DISTINCT else [(f"{value:g}", rating == value) for value in values]
 
 
-def _by_count(count: np.ndarray) -> _Labelled:
-    """Cut counts at 1, 3, 10, 30, 100 and so on: 0, 1-2, 3-9, 10-29 ..."""
+def by_count(count: np.ndarray) -> list[tuple[str, np.ndarray]]:
+    """Cut counts at 1, 3, 10, 30, 100 and so on: 0, 1-2, 3-9, 10-29 ...
+
+    Parameters
+    ----------
+    count : ndarray of int, shape (n,)
+        Counts, 0 or more.
+
+    Returns
+    -------
+    list of tuple of str and ndarray of bool
+        Label and members of each segment that has any, in rising order.
+    """
     edges = [0, *(step * 10**power for power in range(12) for step in _COUNT_STEPS)]
     place = np.searchsorted(edges, count, side="right") - 1
     found = []

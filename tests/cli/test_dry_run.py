@@ -68,10 +68,12 @@ def test_it_tells_rows_and_about_the_size_of_what_is_then_written_and_writes_not
         ("train", "r.csv", "-o", "new.parquet", "--checkpoint", "c.parquet", "-q"),
         ("tune", "r.csv", "-o", "best.toml", "--trials", "3", "-q"),
         ("evaluate", "p.csv", "--history", "r.csv", "-o", "metrics.json", "-q"),
+        ("evaluate", "l.csv", "--truth", "r.csv", "-o", "metrics.json", "-q"),
     ],
 )
 def test_the_other_commands_have_it_too(arguments: tuple[str, ...], planned: Callable[..., dict]) -> None:
     Path("p.csv").write_text("user,item,prediction,rating\nu1,2,3,4\n")
+    Path("l.csv").write_text("user,item,rank\nu01,102,1\n")
     before = names()
 
     told = planned(*arguments)

@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow.csv
 import pytest
 
-from rbmcli.cli.main import COMMANDS, main
+from rbmcli.cli.commands import COMMANDS
+from rbmcli.cli.main import main
 from tests.small_ratings import ratings
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -41,7 +42,9 @@ RUNS = {
     ),
     "recommend": ("recommend", "m.parquet", *HISTORY, "-o", "r.parquet"),
     "evaluate": ("evaluate", "p.parquet", *HISTORY),
+    "evaluate_recommendations": ("evaluate", "r.parquet", "--truth", "prepared/test.parquet", *HISTORY),
     "crossval": ("crossval", "r.csv", "--folds", "2", *QUICK, "-o", "folds"),
+    "report": ("report", "--model", "m.parquet", "--predictions", "p.parquet", *HISTORY, "-o", "r.html"),
     "similar": ("similar", "m.parquet", "101", "--top", "2", "--items", "items.csv"),
     "explain": ("explain", "m.parquet", *HISTORY, "--user", "u01", "--item", "101", "--top", "2"),
     "inspect": ("inspect", "p.parquet"),
@@ -96,7 +99,7 @@ def run_in(folder: Path, *arguments: str) -> str:
     return printed.getvalue()
 
 
-@pytest.mark.parametrize("name", [module.__name__.rpartition(".")[2] for module in COMMANDS])
+@pytest.mark.parametrize("name", list(COMMANDS))
 def test_the_help_of_each_command_is_as_it_was(
     name: str, check: Check, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

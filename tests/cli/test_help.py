@@ -12,6 +12,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from rbmcli.cli.commands import COMMANDS as SUMMARIES
+from rbmcli.cli.commands import command_of
+from tests.conftest import ROOT
 from tests.small_ratings import ratings
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -27,8 +30,9 @@ COMMANDS = (
     "similar",
     "explain",
     "crossval",
+    "report",
 )
-HEAVY = ("numba", "pandas", "pyarrow", "numpy")
+HEAVY = ("numba", "pandas", "pyarrow", "numpy", "matplotlib")
 
 
 def test_help_starts_in_less_than_0_3_seconds(run_command: RunCommand) -> None:
@@ -80,7 +84,9 @@ def test_no_command_imports_pandas_and_inspect_and_prepare_no_numba(
         "explain model.parquet --history train.parquet --user u01 --item 101": ["pandas"],
         "evaluate asked.parquet --history train.parquet": ["pandas"],
         "evaluate asked.parquet --resamples 0": ["pandas", "numba"],
+        "evaluate best.parquet --truth new.parquet --resamples 0": ["pandas", "numba"],
         "crossval train.parquet --folds 2 --epochs 1 --hidden 3": ["pandas"],
+        "report --model model.parquet --predictions asked.parquet -o report.html": ["pandas"],
         "inspect model.parquet": ["pandas", "numba"],
     }
 
@@ -144,3 +150,28 @@ def test_the_shell_completes_commands_and_options(run_command: RunCommand) -> No
 
     assert completed("rbmcli pre") == ["prepare", "predict"]
     assert completed("rbmcli train --hid") == ["--hidden", "--hidden-units"]
+
+
+@pytest.mark.parametrize("name", SUMMARIES)
+def test_the_line_of_a_command_is_the_first_of_its_own_help(name: str) -> None:
+    assert (command_of(name).__doc__ or "").partition("\n\n")[0] == SUMMARIES[name]
+
+
+def test_every_module_of_a_command_is_listed() -> None:
+    folder = ROOT / "rbmcli" / "cli"
+    modules = {path.stem for path in folder.glob("*.py") if "\ndef command(" in path.read_text()}
+
+    assert modules == set(SUMMARIES) == set(COMMANDS)
+
+
+def test_a_command_starts_without_the_modules_of_others(command_environment: dict[str, str]) -> None:
+    program = (
+        "import sys; from rbmcli.cli.main import main; main(['similar', '--help']); "
+        "print([name for name in sys.modules if name == 'rbmcli.cli.train'])"
+    )
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, env=command_environment, check=True
+    )
+
+    assert ended.stdout.splitlines()[-1] == "[]"

@@ -57,6 +57,12 @@ def test_tables_in_memory_are_read_like_files(source: Any) -> None:
     assert found.metadata == {}
 
 
+def test_ratings_that_were_read_already_are_not_read_again() -> None:
+    read = read_ratings(ratings([1, 2], [3, 4]))
+
+    assert read_ratings(read, InputSettings(user_column="other")) is read
+
+
 def test_what_is_no_table_is_refused() -> None:
     with pytest.raises(DataError, match="the int given is no table"):
         read_ratings(5)  # type: ignore[arg-type]
@@ -226,3 +232,11 @@ def test_the_pairs_without_id_are_skipped_if_wanted() -> None:
     table = pa.table({"user": [1, None], "item": [1, 2]})
 
     assert read_pairs(table, InputSettings(on_error="skip")).table.to_pylist() == [{"user": 1, "item": 1}]
+
+
+def test_pairs_tell_what_the_column_that_is_taken_for_a_rating_is_named() -> None:
+    scored = read_pairs(pa.table({"user": [1], "item": [2], "score": [0.5]}))
+    plain = read_pairs(pa.table({"user": [1], "item": [2]}))
+
+    assert (scored.rating_name, scored.table.column_names) == ("score", ["user", "item", "rating"])
+    assert plain.rating_name is None

@@ -115,6 +115,12 @@ COMMANDS = [
         "inspect metrics.parquet",
     ),
     Command(
+        "report",
+        "report --model in/model.parquet --predictions in/predictions.parquet --resamples 0 -o report.html",
+        ("report.html",),
+        "--title Other",
+    ),
+    Command(
         "tune",
         f"tune in/prepared/train.parquet {' '.join(SEARCH)} -o best.toml",
         ("best.toml",),

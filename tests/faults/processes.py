@@ -57,7 +57,9 @@ class Ending:
 
 def environment(**changes: str) -> dict[str, str]:
     """Return an environment in which `python -m rbmcli` is this source tree and no option is set."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RBMCLI_")}
+    # Unbuffered, what cannot be written fails at once, and not when the process ends.
+    left_out = ("RBMCLI_", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
     return {**kept, "PYTHONPATH": str(ROOT), **changes}
 
 

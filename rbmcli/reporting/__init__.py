@@ -1,0 +1,1 @@
+"""The HTML report: what was found, for those who decide."""
