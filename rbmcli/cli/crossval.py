@@ -11,7 +11,16 @@ from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Learning, Machine, Model, Preset
+from rbmcli.cli.train_options import (
+    Discriminative,
+    Divergence,
+    Effects,
+    Factorization,
+    Learning,
+    Machine,
+    Model,
+    Preset,
+)
 from rbmcli.cli.validation_options import HoldingOut, training_settings
 from rbmcli.config import CrossvalSettings
 from rbmcli.errors import GateError
@@ -63,6 +72,7 @@ def command(
     divergence: Divergence,
     discriminative: Discriminative,
     effects: Effects,
+    factorization: Factorization,
     holding_out: HoldingOut,
     also_rated: AlsoRated = None,
     resamples: Resamples = _DEFAULTS.resamples,
@@ -87,16 +97,16 @@ def command(
 
         rbmcli crossval ratings.csv --folds 10 --config best.toml -o crossval
     """
-    given_machine = (
-        {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    )
-    train_settings = training_settings(model, given_machine, vars(effects), holding_out, running.seed)
+    machine_values = {"preset": preset} | vars(machine) | vars(learning)
+    machine_values |= vars(divergence) | vars(discriminative)
+    given = {"rbm": machine_values, "mf": vars(factorization), "bias": vars(effects)}
+    train_settings = training_settings(model, given, holding_out, running.seed)
     settings = CrossvalSettings(folds=folds, resamples=resamples)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.crossval import crossval
 
     progress, failure = open_progress(running), None
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "also_rated": also_rated,
         "settings": settings,
         "train_settings": train_settings,
@@ -107,10 +117,10 @@ def command(
     if dry_run:
         from rbmcli.pipeline.crossval_plan import plan_crossval
 
-        tell_plan("crossval", plan_crossval(ratings, output, **given), running, progress)
+        tell_plan("crossval", plan_crossval(ratings, output, **options), running, progress)
         return
     try:
-        result = crossval(ratings, output, fail_if=fail_if, **given)
+        result = crossval(ratings, output, fail_if=fail_if, **options)
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("CrossvalResult", error.result), error

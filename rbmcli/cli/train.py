@@ -14,7 +14,16 @@ from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
-from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Learning, Machine, Model, Preset
+from rbmcli.cli.train_options import (
+    Discriminative,
+    Divergence,
+    Effects,
+    Factorization,
+    Learning,
+    Machine,
+    Model,
+    Preset,
+)
 from rbmcli.cli.validation_options import Validating, training_settings
 from rbmcli.data.outputs import told_target
 
@@ -37,6 +46,7 @@ def command(
     divergence: Divergence,
     discriminative: Discriminative,
     effects: Effects,
+    factorization: Factorization,
     validating: Validating,
     keeping: Keeping,
     reading: Reading,
@@ -54,15 +64,15 @@ def command(
 
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
-    given_machine = (
-        {"preset": preset} | vars(machine) | vars(learning) | vars(divergence) | vars(discriminative)
-    )
-    settings = training_settings(model, given_machine, vars(effects), validating, running.seed)
+    machine_values = {"preset": preset} | vars(machine) | vars(learning)
+    machine_values |= vars(divergence) | vars(discriminative)
+    given = {"rbm": machine_values, "mf": vars(factorization), "bias": vars(effects)}
+    settings = training_settings(model, given, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
 
     progress = open_progress(running)
-    given: dict[str, Any] = {
+    options: dict[str, Any] = {
         "valid": validating.valid,
         "also_rated": validating.also_rated,
         "settings": settings,
@@ -73,13 +83,13 @@ def command(
     if dry_run:
         from rbmcli.pipeline.plans import plan_train
 
-        tell_plan("train", plan_train(ratings, output, **given), running, progress)
+        tell_plan("train", plan_train(ratings, output, **options), running, progress)
         return
     with ExitStack() as stack:
         result = train(
             ratings,
             output,
-            **given,
+            **options,
             checkpoint=keeping.checkpoint,
             resume=keeping.resume,
             checkpoint_interval=keeping.checkpoint_interval,

@@ -8,20 +8,22 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.options import MODEL, TRAINING
-from rbmcli.config import TrainSettings
+from rbmcli.config import FactorizationSettings, TrainSettings
 
 DIVERGENCE = "Contrastive divergence"
 DISCRIMINATIVE = "Discriminative training"
 EFFECTS = "User and item effects (--model bias)"
+FACTORIZATION = "Matrix factorization (--model mf)"
 
 _DEFAULTS = TrainSettings()
+_OF_FACTORIZATION = FactorizationSettings()
 
 Model = Annotated[
-    Literal["rbm", "bias"],
+    Literal["rbm", "mf", "bias"],
     typer.Option(
         "--model",
-        help="rbm: a Restricted Boltzmann Machine. bias: regularised effects of users and items, the floor "
-        "of comparisons, with options in a panel of its own.",
+        help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. bias: regularised "
+        "effects of users and items, the floor of comparisons. The latter two have panels of their own.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -271,6 +273,42 @@ class Effects:
             rich_help_panel=EFFECTS,
         ),
     ] = None
+
+
+@dataclass(frozen=True)
+class Factorization:
+    """How a matrix factorization is sampled."""
+
+    latent_factors: Annotated[
+        int,
+        typer.Option(
+            "--latent-factors",
+            help="Factors of users and items, beside biases.",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = _OF_FACTORIZATION.latent_factors
+    implicit: Annotated[
+        bool,
+        typer.Option(
+            "--implicit/--no-implicit",
+            help="Whether which items a user has rated, and who has rated an item, counts too.",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = _OF_FACTORIZATION.implicit
+    sweeps: Annotated[
+        int,
+        typer.Option("--sweeps", help="How often everything is drawn.", rich_help_panel=FACTORIZATION),
+    ] = _OF_FACTORIZATION.sweeps
+    burn_in: Annotated[
+        int,
+        typer.Option(
+            "--burn-in", help="Sweeps before the first one that counts.", rich_help_panel=FACTORIZATION
+        ),
+    ] = _OF_FACTORIZATION.burn_in
+    samples: Annotated[
+        int,
+        typer.Option("--samples", help="Samples that the model keeps.", rich_help_panel=FACTORIZATION),
+    ] = _OF_FACTORIZATION.samples
 
 
 @dataclass(frozen=True)

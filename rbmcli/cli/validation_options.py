@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rbmcli.cli.options import FILES, TRAINING, AlsoRated
-from rbmcli.config import AnyTrainSettings, BiasSettings, TrainSettings
+from rbmcli.config import AnyTrainSettings, BiasSettings, FactorizationSettings, TrainSettings
 from rbmcli.errors import UsageError
 
 _DEFAULTS = TrainSettings()
@@ -19,7 +19,7 @@ Refit = Annotated[
     typer.Option(
         "--refit/--no-refit",
         help="Then train on all ratings, those for validation too, for the best number of epochs "
-        "[default: with preset accurate].",
+        "[default: with preset accurate, and with --model mf and bias].",
         show_default=False,
         rich_help_panel=TRAINING,
     ),
@@ -77,20 +77,16 @@ class HoldingOut:
 
 
 def training_settings(
-    kind: str,
-    machine: Mapping[str, Any],
-    effects: Mapping[str, Any],
-    validating: Validating | HoldingOut,
-    seed: int,
+    kind: str, given: Mapping[str, Mapping[str, Any]], validating: Validating | HoldingOut, seed: int
 ) -> AnyTrainSettings:
     """Return the settings of a training.
 
     Parameters
     ----------
-    kind : {"rbm", "bias"}
+    kind : {"rbm", "mf", "bias"}
         What is trained.
-    machine, effects : mapping
-        Settings of the two kinds by name, but for those of the validation and the seed.
+    given : mapping of str to mapping
+        Of each kind its settings by name, but for those of the validation and the seed.
     validating : Validating or HoldingOut
         What is held out.
     seed : int
@@ -101,24 +97,27 @@ def training_settings(
     UsageError
         If they do not go together.
     """
-    others, defaults = (machine, TrainSettings()) if kind == "bias" else (effects, BiasSettings())
-    strange = [name for name, value in others.items() if value != getattr(defaults, name)]
-    if strange:
-        options = ", ".join("--" + name.replace("_", "-") for name in strange)
-        raise UsageError(
-            f"{options}: not an option of --model {kind}", hint="leave it out, or name another --model"
-        )
-    common: dict[str, Any] = {
-        "validation": "none" if validating.no_valid else "holdout",
-        "holdout": validating.holdout,
-        "seed": seed,
-    }
-    if kind == "bias":
-        refit = True if validating.refit is None else validating.refit
-        return BiasSettings(**effects, **common, refit=refit)
-    if validating.no_valid and machine["epochs"] is None:
+    for other, values in given.items():
+        defaults = _KINDS[other]()
+        strange = [name for name, value in values.items() if value != getattr(defaults, name)]
+        if other != kind and strange:
+            options = ", ".join("--" + name.replace("_", "-") for name in strange)
+            raise UsageError(
+                f"{options}: not an option of --model {kind}", hint=f"leave it out, or take --model {other}"
+            )
+    own = dict(given[kind])
+    own |= {"validation": "none" if validating.no_valid else "holdout", "holdout": validating.holdout}
+    own |= {"seed": seed} if validating.refit is None else {"seed": seed, "refit": validating.refit}
+    if validating.no_valid and own.get("epochs", 0) is None:
         raise UsageError(
             "--no-valid needs --epochs: without validation nothing tells when to stop",
             hint="give the number of epochs, or leave out --no-valid to have it chosen",
         )
-    return TrainSettings(**machine, **common, refit=validating.refit)
+    return _KINDS[kind](**own)
+
+
+_KINDS: dict[str, type[AnyTrainSettings]] = {
+    "rbm": TrainSettings,
+    "mf": FactorizationSettings,
+    "bias": BiasSettings,
+}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from rbmcli.config.base import Settings
 from rbmcli.config.crossval import CrossvalSettings
 from rbmcli.config.effects import BiasSettings
+from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
@@ -14,7 +15,7 @@ from rbmcli.config.report import ReportSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
-AnyTrainSettings = TrainSettings | BiasSettings
+AnyTrainSettings = TrainSettings | BiasSettings | FactorizationSettings
 """Settings of a training, of whatever kind of model."""
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "CatalogueSettings",
     "CrossvalSettings",
     "ExplainSettings",
+    "FactorizationSettings",
     "InputSettings",
     "LevelSettings",
     "PredictSettings",

@@ -11,38 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from rbmcli.kernels.cholesky import factorise, solve
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 
 STEPS = 20
 _BOUND = 0.5
-
-
-@inner_kernel
-def _factorise(matrix):
-    """Replace the lower triangle of a positive definite matrix, float64 (n, n), by its Cholesky factor."""
-    n = matrix.shape[0]
-    for i in range(n):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for m in range(j):
-                total -= matrix[i, m] * matrix[j, m]
-            matrix[i, j] = np.sqrt(total) if i == j else total / matrix[j, j]
-
-
-@inner_kernel
-def _solve(factor, right):
-    """Replace each row of `right`, float64 (k, n), by the solution x of L L' x = row."""
-    n = factor.shape[0]
-    for k in range(right.shape[0]):
-        for i in range(n):
-            total = right[k, i]
-            for m in range(i):
-                total -= factor[i, m] * right[k, m]
-            right[k, i] = total / factor[i, i]
-        for i in range(n - 1, -1, -1):
-            right[k, i] /= factor[i, i]
-            for m in range(i):
-                right[k, m] -= factor[i, m] * right[k, i]
 
 
 @inner_kernel
@@ -85,7 +58,7 @@ def _fold_in(features, offset, level, penalty, rotation, functions, centre, valu
     for i in range(size):
         bound[i, i] += penalty[i]
     bias_bound = bound[size - 1, size - 1]
-    _factorise(bound)
+    factorise(bound)
     value[:] = centre
     direction, bias_direction = np.empty((functions, size)), np.empty(levels)
     probability, slopes, rotated = np.empty(levels), np.empty(levels), np.empty(levels)
@@ -106,7 +79,7 @@ def _fold_in(features, offset, level, penalty, rotation, functions, centre, valu
             for s in range(functions):
                 for j in range(size):
                     direction[s, j] -= rotated[s] * features[e, j]
-        _solve(bound, direction)
+        solve(bound, direction)
         for s in range(functions):
             for j in range(size):
                 value[s, j] += direction[s, j]

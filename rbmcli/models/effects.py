@@ -8,18 +8,13 @@ new ratings, need no training.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rbmcli.config.effects import BiasSettings
-from rbmcli.data.ids import IdIndex
-from rbmcli.data.levels import Levels
 from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.calibration import Calibration, apply
 from rbmcli.models.histories import Histories
-from rbmcli.models.ordinal_link import OrdinalLink
-from rbmcli.models.predictor import Answers, Predictor, Source
+from rbmcli.models.mean_model import MeanModel, sources_of
+from rbmcli.models.predictor import Answers, Predictor
 
 
 @dataclass(frozen=True)
@@ -66,69 +61,22 @@ class Effects:
         return mean, self.variance * weight
 
 
-@dataclass(frozen=True)
-class BiasModel:
+@dataclass(frozen=True, kw_only=True)
+class BiasModel(MeanModel):
     """User and item effects with all that a model of ratings has.
 
     Attributes
     ----------
-    settings : BiasSettings
-        How it was fitted.
-    levels : Levels
-        The K levels of its scale.
-    user_ids, item_ids : IdIndex
-        The U users and M items of the training ratings.
-    user_ratings, item_ratings : ndarray of int64, shapes (U,) and (M,)
-        Training ratings of each.
-    item_prior : ndarray of float32, shape (M, K)
-        Base rates of each item.
-    global_prior : ndarray of float32, shape (K,)
-        Base rates of all training ratings.
-    user_hash : ndarray of uint64, shape (U,)
-        A hash of each training user's ratings.
     effects : Effects
         What was fitted.
-    link : OrdinalLink
-        What makes probabilities of expected ratings.
-    record : dict
-        JSON-ready facts of the training.
-    calibration : Calibration or None
-        What its probabilities are set right by.
     """
 
-    settings: BiasSettings
-    levels: Levels
-    user_ids: IdIndex
-    item_ids: IdIndex
-    user_ratings: np.ndarray
-    item_ratings: np.ndarray
-    item_prior: np.ndarray
-    global_prior: np.ndarray
-    user_hash: np.ndarray
     effects: Effects
-    link: OrdinalLink
-    record: dict[str, Any]
-    calibration: Calibration | None = None
 
     @property
     def kind(self) -> str:
         """Name of its kind."""
         return "bias"
-
-    @property
-    def rows(self) -> str:
-        """Whose ratings are folded in."""
-        return "user"
-
-    @property
-    def takes_days(self) -> bool:
-        """Whether it makes use of the days of ratings."""
-        return False
-
-    @property
-    def takes_also_rated(self) -> bool:
-        """Whether it makes use of pairs whose rating is unknown."""
-        return False
 
 
 class BiasPredictor(Predictor):
@@ -158,15 +106,7 @@ class BiasPredictor(Predictor):
         count[is_own] -= 1
         mean, variance = model.effects.said(residual, count, item)
         mean = np.clip(mean, values[0], values[-1])
-        by_user = np.where(self.histories.as_trained[user], Source.MODEL, Source.FOLDED_IN)
-        known_item = np.where(count > 0, by_user, Source.VISIBLE_PRIOR)
-        unknown_item = np.where(count > 0, Source.ROW_PRIOR, Source.GLOBAL_PRIOR)
-        source = np.where(item >= 0, known_item, unknown_item).astype(np.uint8)
-        probability = model.link.probabilities(mean, variance)
-        if model.calibration is not None:
-            own_words = np.flatnonzero(source <= Source.FOLDED_IN)
-            probability[own_words] = apply(model.calibration, probability[own_words])
-        return Answers(probability, mean, source)
+        return model.answers(mean, variance, sources_of(self.histories, user, item, count))
 
     def _residual_of(self, item: np.ndarray, level: np.ndarray) -> np.ndarray:
         effects = self.model.effects

@@ -8,16 +8,12 @@ from typing import Any
 import numpy as np
 
 from rbmcli.config.effects import BiasSettings
-from rbmcli.data.hashing import hash_ids
 from rbmcli.data.levels import Levels
 from rbmcli.models.baselines import History, choose_lambdas, fit_user_item_bias
 from rbmcli.models.effects import BiasModel, Effects
-from rbmcli.models.histories import hash_ratings
 from rbmcli.models.levelled import LevelledRatings
-from rbmcli.models.metrics import nll, rmse
-from rbmcli.models.ordinal_link import OrdinalLink, fit_link
-from rbmcli.models.priors import global_prior, level_counts
-from rbmcli.models.starting_point import STRENGTH
+from rbmcli.models.mean_training import common_parts, known_of, measured_link
+from rbmcli.models.ordinal_link import OrdinalLink
 from rbmcli.progress import EpochReport, Progress
 
 
@@ -66,7 +62,20 @@ def train_bias(
             settings, user_penalty=effects.user_penalty, item_penalty=effects.item_penalty
         )
         effects = _fitted(ratings, order, chosen)
-    return _assembled(ratings, order if settings.refit else learned, levels, settings, effects, link, record)
+    kept = order if settings.refit else learned
+    _, known = known_of(ratings, kept)
+    return BiasModel(
+        settings=settings,
+        # As it is stored.
+        effects=dataclasses.replace(
+            effects,
+            item=effects.item[known].astype(np.float32).astype(np.float64),
+            item_count=effects.item_count[known],
+        ),
+        link=link,
+        record=record,
+        **common_parts(ratings, kept, levels),
+    )
 
 
 def _fitted(ratings: LevelledRatings, chosen: np.ndarray, settings: BiasSettings) -> Effects:
@@ -107,51 +116,9 @@ def _measured(
     known = np.where(effects.item_count[item[asked]] > 0, item[asked], -1)
     mean, variance = effects.said(total[user[asked]], count[user[asked]], known)
     mean = np.clip(mean, levels.values[0], levels.values[-1])
-    level, rating = ratings.level[asked], ratings.rating[asked].astype(np.float64)
-    link = fit_link(mean, variance, level, rating, levels)
-    figures = rmse(mean, rating), nll(link.probabilities(mean, variance), level)
+    link, *figures = measured_link(ratings, asked, mean, variance, levels)
     return link, _report(effects, *figures)
 
 
 def _report(effects: Effects, valid_rmse: float | None, valid_nll: float | None) -> EpochReport:
     return EpochReport(1, 1, effects.variance, valid_rmse, valid_nll, True, 0.0, 0.0)
-
-
-def _assembled(
-    ratings: LevelledRatings,
-    kept: np.ndarray,
-    levels: Levels,
-    settings: BiasSettings,
-    effects: Effects,
-    link: OrdinalLink,
-    record: dict[str, Any],
-) -> BiasModel:
-    codes, level = ratings.codes, ratings.level[kept]
-    user, item = codes.user_codes[kept], codes.item_codes[kept]
-    users, items = len(codes.users), len(codes.items)
-    hashes = hash_ratings(user, hash_ids(codes.items.values)[item], level, users)
-    overall = global_prior(level, len(levels))
-    counts = level_counts(item, level, items, len(levels))
-    prior = (counts + STRENGTH * overall) / (counts.sum(axis=1, keepdims=True) + STRENGTH)
-    known_user = np.flatnonzero(np.bincount(user, minlength=users))
-    known_item = np.flatnonzero(np.bincount(item, minlength=items))
-    effects = dataclasses.replace(
-        effects,
-        # As it is stored.
-        item=effects.item[known_item].astype(np.float32).astype(np.float64),
-        item_count=effects.item_count[known_item],
-    )
-    return BiasModel(
-        settings=settings,
-        levels=levels,
-        user_ids=codes.users.take(known_user),
-        item_ids=codes.items.take(known_item),
-        user_ratings=np.bincount(user, minlength=users)[known_user],
-        item_ratings=np.bincount(item, minlength=items)[known_item],
-        item_prior=prior[known_item].astype(np.float32),
-        global_prior=overall,
-        user_hash=hashes[known_user],
-        effects=effects,
-        link=link,
-        record=record,
-    )

@@ -10,7 +10,9 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.models import rbm_vectors
 from rbmcli.models.also_rated import for_asked
 from rbmcli.models.effects import BiasModel, BiasPredictor
+from rbmcli.models.factorization import FactorizationModel, FactorizationPredictor, vectors_of_factors
 from rbmcli.models.histories import Histories
+from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
@@ -41,6 +43,8 @@ def predictor_of(
     """
     if isinstance(model, BiasModel):
         return BiasPredictor(model, histories)
+    if isinstance(model, FactorizationModel):
+        return FactorizationPredictor(model, histories)
     return RbmPredictor(_rbm(model), histories, exact=exact, also_rated=also_rated)
 
 
@@ -53,12 +57,14 @@ def item_vectors(model: RatingModel) -> np.ndarray:
     """Return a vector of length 1 for each item, float64 (items, P); zeros where the model holds nothing."""
     if isinstance(model, BiasModel):
         return np.zeros((len(model.item_ids), 1))
+    if isinstance(model, FactorizationModel):
+        return vectors_of_factors(model)
     return rbm_vectors.item_vectors(_rbm(model))
 
 
 def starting_point(model: RatingModel, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:
     """Return level probabilities that lead to a prediction, see `rbmcli.models.starting_point`."""
-    if isinstance(model, BiasModel):
+    if isinstance(model, MeanModel):
         return base_rates(model, histories, item, own)
     return starting_point_of_rbm(_rbm(model), histories, item, own)
 
@@ -67,7 +73,7 @@ def also_rated_for(
     model: RatingModel, users: IdIndex, history: pa.Table, pairs: pa.Table
 ) -> CompressedRows | None:
     """Return pairs of unknown rating as a model needs them; None for one that makes no use of them."""
-    if isinstance(model, BiasModel):
+    if isinstance(model, MeanModel):
         return None
     return for_asked(_rbm(model), users, history, pairs)
 

@@ -24,7 +24,7 @@ from rbmcli.pipeline.evaluation_input import read_evaluation_input
 from rbmcli.pipeline.measuring import Predicted
 from rbmcli.pipeline.predict import predict
 from rbmcli.pipeline.same_run import installed_versions
-from rbmcli.pipeline.train import train
+from rbmcli.pipeline.train import best_figures, train
 from rbmcli.progress import Progress
 
 COMMAND = "crossval"
@@ -127,7 +127,7 @@ def predict_fold(given: CrossvalInput, number: int, progress: Progress) -> FoldP
 def _training_of(model: RatingModel) -> dict[str, Any]:
     """Return how a model was trained, with the figures of its best epoch on what was held out."""
     best = model.record["best_epoch"]
-    figures = model.record["epochs"][best - 1] if best else {}
+    figures = best_figures(model.record)
     return {
         "best_epoch": best,
         "valid_rmse": figures.get("valid_rmse"),

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from rbmcli.config import (
     AnyTrainSettings,
-    BiasSettings,
+    FactorizationSettings,
     InputSettings,
     LevelSettings,
     PredictSettings,
@@ -170,8 +170,12 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         "held_out": int(given.held_out.sum()),
     }
     memory = peak_memory() + shape.ratings * _BATCH_BYTES
-    if isinstance(given.settings, BiasSettings):
+    if not isinstance(given.settings, TrainSettings):
         numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
+        if isinstance(given.settings, FactorizationSettings):
+            of_item = given.settings.samples * (2 * given.settings.latent_factors + 2) * 4
+            numbers += shape.items * of_item
+            memory += _KERNEL_BYTES + 3 * shape.items * of_item
         return {**facts, "settings": given.settings.as_dict()}, numbers, memory
     ways = candidates(given.rbm_settings, shape)
     largest, numbers = 0, 0

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from rbmcli.config import AnyTrainSettings, BiasSettings, InputSettings, LevelSettings, TrainSettings
+from rbmcli.config import (
+    AnyTrainSettings,
+    BiasSettings,
+    FactorizationSettings,
+    InputSettings,
+    LevelSettings,
+    TrainSettings,
+)
 from rbmcli.config.train import SECONDS_BETWEEN_SAVES
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.errors import UsageError
 from rbmcli.models.checkpoint import Checkpoint
 from rbmcli.models.effects_training import train_bias
+from rbmcli.models.factorization_training import train_factorization
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import save_model
 from rbmcli.models.training import train_rbm
@@ -74,7 +83,7 @@ def train(
         nothing with ``settings.validation == "none"``.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown; they enter the hidden units.
-    settings : TrainSettings or BiasSettings
+    settings : TrainSettings, BiasSettings or FactorizationSettings
         The kind of model, and its training.
     input_settings : InputSettings
         How ratings are read.
@@ -113,11 +122,8 @@ def train(
         If training leaves the finite numbers; then no model is written.
     """
     check_target(output, [ratings, valid, also_rated])
-    if isinstance(settings, BiasSettings) and (checkpoint is not None or also_rated is not None):
-        raise UsageError(
-            "--checkpoint and --also-rated are for --model rbm: user and item effects are fitted in seconds, "
-            "to ratings alone"
-        )
+    if not isinstance(settings, TrainSettings) and (checkpoint is not None or also_rated is not None):
+        raise UsageError("--checkpoint and --also-rated are for --model rbm: leave them out")
     if resume and checkpoint is None:
         raise UsageError("--resume goes on from a checkpoint: give --checkpoint FILE too")
     sources = [ratings, valid, also_rated]
@@ -133,10 +139,11 @@ def train(
             )
             file = stack.enter_context(opened)
         given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
+        parts = given.ratings, given.held_out, given.levels
         if isinstance(given.settings, BiasSettings):
-            model: RatingModel = train_bias(
-                given.ratings, given.held_out, given.levels, given.settings, progress
-            )
+            model: RatingModel = train_bias(*parts, given.settings, progress)
+        elif isinstance(given.settings, FactorizationSettings):
+            model = train_factorization(*parts, given.settings, progress)
         else:
             model = _trained(given, file, stop, progress)
     model.record["data_fingerprint"] = given.fingerprint
@@ -161,10 +168,15 @@ def _trained(
     return model
 
 
+def best_figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the best epoch in the record of a training; none if none was measured."""
+    return next((entry for entry in record["epochs"] if entry["epoch"] == record["best_epoch"]), {})
+
+
 def _result(model: RatingModel, output: Target | None, progress: Progress) -> TrainResult:
     if output is not None:
         with progress.step(f"writing {told_target(output)}"):
             save_model(model, output)
     best = model.record["best_epoch"]
-    figures = model.record["epochs"][best - 1] if best else {}
+    figures = best_figures(model.record)
     return TrainResult(model, local_path(output), best, figures.get("valid_rmse"), figures.get("valid_nll"))

@@ -18,9 +18,9 @@ from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
 from rbmcli.cli.threads import use_threads
-from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
+from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Factorization, Learning, Machine
 from rbmcli.cli.validation_options import HoldingOut, Validating, training_settings
-from rbmcli.config import InputSettings, LevelSettings, TrainSettings
+from rbmcli.config import BiasSettings, FactorizationSettings, InputSettings, LevelSettings, TrainSettings
 from rbmcli.errors import UsageError
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -46,7 +46,10 @@ def test_every_setting_of_training_has_an_option_with_its_default() -> None:
     elsewhere = {"seed", "validation"}
     assert options == {name: value for name, value in settings.items() if name not in elsewhere}
     model = {name: value for name, value in options.items() if name not in vars(HoldingOut())}
-    assert training_settings(model, HoldingOut(), 0) == TrainSettings()
+    given = {"rbm": model, "mf": vars(Factorization()), "bias": vars(Effects())}
+    assert training_settings("rbm", given, HoldingOut(), 0) == TrainSettings()
+    assert training_settings("mf", given, HoldingOut(), 0) == FactorizationSettings()
+    assert training_settings("bias", given, HoldingOut(), 0) == BiasSettings()
 
 
 def test_levels_are_numbers_separated_by_commas() -> None:

@@ -59,7 +59,7 @@ def warmed_up(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 
 
 def test_warming_up_calls_every_kernel(warmed_up: dict[str, list[str]]) -> None:
-    assert len(warmed_up) >= 12
+    assert len(warmed_up) >= 16
     assert all(warmed_up.values())
 
 
@@ -79,6 +79,8 @@ def test_commands_call_kernels_only_as_warming_up_does(
         f"{train} --by user --objective divergence --persistent --level-functions 0 -o user.parquet",
         f"{train} --by user --hidden-units gaussian --factors 2 --no-conditional --no-valid -o odd.parquet",
         f"{train} --by item --fine-tune --day-bias --also-rated also.parquet -o item.parquet",
+        "train train.parquet --model mf --sweeps 4 --burn-in 1 --samples 2 --latent-factors 3 -o mf.parquet",
+        f"predict mf.parquet {asked}",
         f"predict user.parquet {asked} --probabilities --inference exact",
         f"predict odd.parquet {asked}",
         f"predict item.parquet {asked} --also-rated also.parquet",
@@ -87,7 +89,7 @@ def test_commands_call_kernels_only_as_warming_up_does(
         "recommend item.parquet --history new.parquet -o recommendations.parquet",
     )
 
-    assert len(called) >= 12
+    assert len(called) >= 16
     assert all(set(types) <= set(warmed_up[name]) for name, types in called.items())
 
 
@@ -96,7 +98,7 @@ def test_warming_up_again_finds_everything_and_says_so(
 ) -> None:
     figures = json.loads(run_command("warmup", "--json").stdout)["figures"]
 
-    assert (figures["compiled"], figures["loaded"]) == (0, 12)
+    assert (figures["compiled"], figures["loaded"]) == (0, 15)
     assert figures["bytes"] == sum(path.stat().st_size for path in Path(figures["folder"]).glob("*.nbc"))
 
 

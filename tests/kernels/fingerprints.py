@@ -28,7 +28,9 @@ from rbmcli.kernels.scoring import (
     empty_states,
     score_pairs,
 )
+from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
+from rbmcli.models.gibbs import Sampler, stacked
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT
 from tests.kernels.cases import KINDS, Kind, Problem, Shape, random_problem
@@ -141,6 +143,25 @@ def drawn(key: int) -> Iterator[np.ndarray]:
     yield hits
 
 
+def factorized(problem: Problem, seed: int) -> Iterator[object]:
+    """Yield samples of a factorization of the ratings of a problem, and what they say of its pairs."""
+    ratings = problem.ratings
+    value = ratings.level.astype(np.float64)
+    sampler, samples = Sampler(ratings, value, 3, seed), []
+    for _ in range(4):
+        sampler.sweep()
+        samples.append(sampler.sample())
+    yield sampler.residual
+    items = stacked(samples)
+    yield from items
+    row, own = ratings.row_of_each(), np.where(np.arange(len(value)) % 2, value, np.nan)
+    known = ratings.start, ratings.column, value
+    yield from expected(
+        items, sampler.mean, known, (row, ratings.column[::-1].copy(), own * np.nan), (0.0, 4.0)
+    )
+    yield from expected(items, sampler.mean, known, (row, ratings.column, own), (0.0, 4.0))
+
+
 def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
     """Yield parameters and figures of a fit."""
     generator, problem = np.random.default_rng(7), random_problem(SHAPE, seed=7)
@@ -180,6 +201,7 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
     results["fold_in_groups"] = digest(folded_in(problem))
     results["resampled_sums and resampled_squares"] = digest(resampled(8 + seed))
     results["drawn_hits"] = digest(drawn(9 + seed))
+    results["factorization"] = digest(factorized(problem, seed))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))
     return results

@@ -1,0 +1,179 @@
+"""Matrix factorization: what was planted is found, new users are folded in, files give models back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import rbmcli
+from rbmcli.config import FactorizationSettings
+from rbmcli.data.ratings import CompressedRows
+from rbmcli.errors import DataError, UsageError
+from rbmcli.models.factorization import FactorizationModel
+from rbmcli.models.gibbs import Sampler
+from rbmcli.models.store import fingerprint
+from tests.small_ratings import pairs_of, rows_of, shuffled, table_of, tastes, without
+
+QUICK = FactorizationSettings(latent_factors=2, sweeps=60, burn_in=20, samples=20)
+
+
+def model_of(table: pa.Table | None = None, settings: FactorizationSettings = QUICK) -> FactorizationModel:
+    model = rbmcli.train(tastes() if table is None else table, settings=settings).model
+    assert isinstance(model, FactorizationModel)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model() -> FactorizationModel:
+    return model_of()
+
+
+def predicted(model: FactorizationModel, history: pa.Table, pairs: pa.Table) -> list[dict]:
+    settings = rbmcli.PredictSettings(probabilities=True)
+    return rbmcli.predict(model, history, pairs, settings=settings).table.to_pylist()
+
+
+def test_residuals_are_kept_up_to_date_with_the_factors() -> None:
+    generator = np.random.default_rng(0)
+    user, item = np.nonzero(generator.random((40, 15)) < 0.4)
+    rows = CompressedRows.build(
+        user.astype(np.int32), item.astype(np.int32), np.zeros(len(user), np.uint8), (40, 15)
+    )
+    rating = generator.normal(3, 1, len(user))
+    sampler = Sampler(rows, rating, 3, seed=1)
+
+    for _ in range(5):
+        sampler.sweep()
+
+    said = sampler.predicted(rows.row_of_each(), rows.column)
+    np.testing.assert_allclose(sampler.residual, rating - said, atol=1e-9)
+
+
+def test_what_was_planted_is_found_far_better_than_by_effects() -> None:
+    generator = np.random.default_rng(3)
+    user, item = np.nonzero(generator.random((200, 60)) < 0.4)
+    p, q = generator.normal(0, 0.8, (200, 2)), generator.normal(0, 0.8, (60, 2))
+    rating = 3 + np.einsum("nf,nf->n", p[user], q[item]) + generator.normal(0, 0.3, len(user))
+    rating = np.clip(np.round(rating * 2) / 2, 1, 5)
+    table = table_of([f"u{n:03d}" for n in user], list(item), list(rating))
+    chosen = generator.random(table.num_rows) < 0.8
+    train, test = table.filter(pa.array(chosen)), table.filter(pa.array(~chosen))
+    found = model_of(train, FactorizationSettings(latent_factors=4, sweeps=120, burn_in=30, samples=30))
+
+    settings = rbmcli.PredictSettings(probabilities=True)
+    said = rbmcli.predict(found, train, test, settings=settings).table
+    result = rbmcli.evaluate(said, history=train)
+
+    ours, theirs = (result.segments(name)["all"] for name in ("model", "user+item bias"))
+    assert ours["rmse"] < 0.45
+    assert theirs["rmse"] > 0.7
+    assert ours["nll"] < 1.3
+
+
+def test_having_rated_tells_of_a_user_only_where_that_counts() -> None:
+    without_implicit = model_of(
+        settings=FactorizationSettings(latent_factors=2, sweeps=60, samples=20, implicit=False)
+    )
+
+    assert np.all(without_implicit.samples.implicit == 0)
+    assert np.any(model_of().samples.implicit != 0)
+
+
+def test_sources_tell_who_was_trained_on_and_who_is_folded_in(model: FactorizationModel) -> None:
+    history = pa.concat_tables([tastes(), table_of(["new"] * 2, [100, 101], [5.0, 1.0])])
+    history = without(history, "u05", next(item for user, item, _ in rows_of(history) if user == "u05"))
+
+    found = predicted(
+        model,
+        history,
+        pa.concat_tables([pairs_of("u03", 104, 999), pairs_of("new", 103), pairs_of("u05", 104)]),
+    )
+
+    assert [row["source"] for row in found] == ["model", "row_prior", "folded_in", "folded_in"]
+    (nobody,) = predicted(model, history, pairs_of("nobody", 103))
+    assert nobody["source"] == "visible_prior"
+    assert all(1 <= row["prediction"] <= 5 for row in [*found, nobody])
+
+
+def test_a_new_user_with_the_ratings_of_another_is_predicted_alike(model: FactorizationModel) -> None:
+    mine = [(item, rating) for user, item, rating in rows_of(tastes()) if user == "u03"]
+    twin = table_of(["twin"] * len(mine), [item for item, _ in mine], [rating for _, rating in mine])
+    asked = next(item for item in range(100, 120) if item not in {item for item, _ in mine})
+
+    (one,) = predicted(model, tastes(), pairs_of("u03", asked))
+    (other,) = predicted(model, twin, pairs_of("twin", asked))
+
+    assert other["prediction"] == one["prediction"]
+    assert other["probabilities"] == one["probabilities"]
+
+
+def test_a_pair_of_the_history_is_predicted_as_by_a_history_without_it(model: FactorizationModel) -> None:
+    user, item, _ = rows_of(tastes())[7]
+
+    (own,) = predicted(model, tastes(), pairs_of(user, item))
+    (other,) = predicted(model, without(tastes(), user, item), pairs_of(user, item))
+
+    assert own["prediction"] == pytest.approx(other["prediction"], abs=1e-5)
+
+
+def test_a_file_gives_the_same_model_back(model: FactorizationModel, tmp_path: Path) -> None:
+    rbmcli.save_model(model, tmp_path / "m.parquet")
+
+    loaded = rbmcli.load_model(tmp_path / "m.parquet")
+
+    assert isinstance(loaded, FactorizationModel)
+    assert fingerprint(loaded) == fingerprint(model)
+    pairs = pairs_of("u03", 100, 101, 999)
+    assert predicted(loaded, tastes(), pairs) == predicted(model, tastes(), pairs)
+
+
+def test_a_model_whose_settings_are_of_another_size_is_damaged(
+    model: FactorizationModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import dataclasses
+
+    changed = dataclasses.replace(
+        model, settings=FactorizationSettings(latent_factors=3, sweeps=60, samples=20)
+    )
+    rbmcli.save_model(changed, tmp_path / "m.parquet")
+
+    with pytest.raises(DataError, match="the model is damaged"):
+        rbmcli.load_model(tmp_path / "m.parquet")
+
+
+def test_equal_ratings_give_equal_bytes_in_any_order(tmp_path: Path) -> None:
+    settings = FactorizationSettings(latent_factors=2, sweeps=10, burn_in=2, samples=4, seed=4)
+    for name, table in (("a", tastes()), ("b", shuffled(tastes()))):
+        rbmcli.train(table, tmp_path / name, settings=settings)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_it_can_be_explained_compared_and_recommended(model: FactorizationModel) -> None:
+    told = rbmcli.explain(model, tastes(), "u03", 101)
+    alike = rbmcli.similar(model, 100).table.to_pylist()
+    best = rbmcli.recommend(model, tastes()).table
+
+    assert told.whole == pytest.approx(told.prediction, abs=1e-9)
+    assert told.table.num_rows > 0
+    # Half of the users like the even items and dislike the odd ones, the others the other way round.
+    assert all(row["neighbour"] % 2 == 0 for row in alike[:5])
+    assert best.num_rows > 0
+
+
+@pytest.mark.parametrize(
+    ("sweeps", "burn_in", "samples", "kept"),
+    [(10, 4, 3, [5, 7, 9]), (6, 0, 6, [0, 1, 2, 3, 4, 5]), (9, 2, 2, [5, 8])],
+)
+def test_samples_are_kept_evenly(sweeps: int, burn_in: int, samples: int, kept: list[int]) -> None:
+    settings = FactorizationSettings(sweeps=sweeps, burn_in=burn_in, samples=samples)
+
+    assert [sweep for sweep in range(sweeps) if settings.is_kept(sweep)] == kept
+
+
+def test_fewer_sweeps_than_samples_are_refused() -> None:
+    with pytest.raises(UsageError, match="--sweeps 30 less --burn-in 20 is less than --samples 36"):
+        FactorizationSettings(sweeps=30)
