@@ -38,8 +38,8 @@ def most_popular(users: np.ndarray, rated_user: np.ndarray, rated_item: np.ndarr
     place = np.empty(len(counts), dtype=np.int64)
     place[order] = np.arange(len(order))
 
-    # Each user's ratings by place: before the j-th of them, from 0, at place p_j, stand p_j - j unrated items.
-    # So the unrated item that k others stand before is at place k + #{j: p_j - j <= k}.
+    # Each user's ratings by place: before the j-th, from 0, at place p_j, stand p_j - j items not rated.
+    # So the one of these that k others stand before is at place k + #{j: p_j - j <= k}.
     width = len(order) + 1
     key = np.sort(rated_user.astype(np.int64) * width + place[rated_item])
     user = key // width
