@@ -37,8 +37,8 @@ History = Annotated[
     typer.Option(
         "--history",
         metavar="RATINGS",
-        help="Ratings that the model was trained on: to fit the baselines on, or for lists the catalogue and "
-        "how popular its items are.",
+        help="Ratings that the model was trained on: to fit the baselines on, or for lists the catalogue, "
+        "how popular its items are, and the most popular ones as a baseline.",
         rich_help_panel=FILES,
     ),
 ]
@@ -136,8 +136,9 @@ def command(
 
     Of lists of recommendations: precision, recall, NDCG, MAP, MRR and hit rate of their first N, means over
     the users with relevant items among the held-out ratings; one of them without a list counts as 0. Given a
-    history, also the share of its items that are listed, and how unpopular what is listed is. What a user
-    has not rated at all counts as not relevant, so the figures are for comparing lists with each other.
+    history, also the share of its items that are listed, and how unpopular what is listed is; and the same of
+    a baseline, the most popular items that each user has not rated. What a user has not rated at all counts
+    as not relevant, so the figures are for comparing lists with each other.
 
         rbmcli evaluate predictions.parquet --truth test.parquet --history train.parquet
 

@@ -9,6 +9,7 @@ from rbmcli.cli.console import print_line, print_table
 from rbmcli.cli.evaluation_tables import print_compared
 
 if TYPE_CHECKING:
+    from rbmcli.pipeline.measuring import Metric
     from rbmcli.pipeline.ranking_result import RankingResult
 
 _FIGURES = ("precision", "recall", "ndcg", "map", "mrr", "hit_rate")
@@ -30,7 +31,7 @@ def print_ranking(result: RankingResult) -> None:
             for name, counts in zip(result.predictors, result.counts, strict=True)
         ],
     )
-    print_compared(result.differences())
+    print_compared(_differences(result))
     _print_segments(result)
 
 
@@ -66,6 +67,16 @@ def _print_catalogue(result: RankingResult) -> None:
     if rows[0][-1] is not None:
         print_line()
         print_table(["predictor", "at", *_OF_CATALOGUE.values()], rows)
+
+
+def _differences(result: RankingResult) -> list[Metric]:
+    """Return all differences between lists that were given, and of NDCG those to the baseline."""
+    given = result.predictors[: result.n_given]
+    return [
+        entry
+        for entry in result.differences()
+        if entry.against in given or entry.metric.startswith(f"{_WITH_ENDS}@")
+    ]
 
 
 def _print_segments(result: RankingResult) -> None:

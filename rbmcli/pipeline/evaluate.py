@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import combinations, product
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +24,7 @@ from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import EvaluationInput, as_list, read_evaluation_input
 from rbmcli.pipeline.gates import check_gates, parse_gates
-from rbmcli.pipeline.measuring import ALL, LevelTables, Measurer, Metric, Predicted
+from rbmcli.pipeline.measuring import ALL, LevelTables, Measurer, Metric, Predicted, places_compared
 from rbmcli.pipeline.past import Past
 from rbmcli.pipeline.segments import EVERY, LEVEL, SOURCE, Segment, segments_of
 from rbmcli.progress import SILENT, Progress
@@ -216,14 +215,9 @@ def _measured(
                 wanted = names is None or {SOURCE, EVERY} & set(names)
                 own = segments_of([SOURCE], given.scored[place], each, None) if wanted else []
         metrics += _of_segments(measurer, each, [*own, *cut])
-    return metrics + measurer.differences(predicted, _compared(predicted)), tables
-
-
-def _compared(predicted: Sequence[Predicted]) -> list[tuple[int, int]]:
-    """Return places of predictors to compare: each two predictions, then predictions and baselines."""
-    given = [place for place, each in enumerate(predicted) if not each.is_baseline]
-    baselines = range(len(given), len(predicted))
-    return [*combinations(given, 2), *product(given, baselines)]
+    n_given = len(given.predicted)
+    compared = places_compared(n_given, len(predicted) - n_given)
+    return metrics + measurer.differences(predicted, compared), tables
 
 
 def _of_segments(measurer: Measurer, predicted: Predicted, segments: Sequence[Segment]) -> list[Metric]:

@@ -21,8 +21,8 @@ from rbmcli.data.tables import PairsTable
 from rbmcli.models.ranking import Judged, judge, ranking_values
 from rbmcli.pipeline.evaluation_input import as_list
 from rbmcli.pipeline.gates import check_gates, parse_gates
-from rbmcli.pipeline.measuring import Metric
-from rbmcli.pipeline.ranked_lists import RankedLists
+from rbmcli.pipeline.measuring import Metric, places_compared
+from rbmcli.pipeline.ranked_lists import Listed
 from rbmcli.pipeline.ranking_figures import RankingMeasurer, ranking_names
 from rbmcli.pipeline.ranking_input import RankingInput, read_ranking_input
 from rbmcli.pipeline.ranking_result import ListCounts, RankingResult
@@ -56,7 +56,8 @@ def evaluate_ranking(
     truth : path, table or frame
         Held-out ratings.
     history : path, table or frame, optional
-        Ratings that the model was trained on: the catalogue, and how popular its items are.
+        Ratings that the model was trained on: the catalogue, and how popular its items are. With it the
+        lists stand beside a baseline: the most popular items that each of their users has not rated.
     output : path, '-' or address, optional
         Where to write the metrics; '-' is standard output.
     output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
@@ -96,19 +97,21 @@ def evaluate_ranking(
     given = read_ranking_input(sources, truth, history, wanted, ranking, input_settings, progress)
     gates = parse_gates(fail_if, [*ranking_names(given.at), "n"])
     with progress.step("measuring"):
-        judged = [judge(each.ranked, given.relevant, max(given.at)) for each in given.lists]
-        metrics = _measured(given, judged, bool(wanted), seed, resamples)
+        listed = [*(each.listed for each in given.lists), *given.baselines()]
+        judged = [judge(each.ranked, given.relevant, max(given.at)) for each in listed]
+        metrics = _measured(given, listed, judged, bool(wanted), seed, resamples)
     drawing = {"seed": seed, "resamples": resamples, "segments": None if segments is None else list(wanted)}
     metadata = given.metadata(input_settings, {"relevant": ranking.relevant, "gain": ranking.gain, **drawing})
     result = RankingResult(
         metrics=metrics,
-        predictors=[each.name for each in given.lists],
+        predictors=[each.name for each in listed],
         n=len(judged[0].user),
         metadata=metadata,
         at=given.at,
         n_relevant=len(given.relevant.user),
         relevance=_relevance(ranking),
-        counts=[_counts(given, each, found) for each, found in zip(given.lists, judged, strict=True)],
+        counts=[_counts(given, each, found) for each, found in zip(listed, judged, strict=True)],
+        n_given=len(given.lists),
     )
     check_gates(gates, result.gated(), result)
     if output is not None:
@@ -118,18 +121,21 @@ def evaluate_ranking(
 
 
 def _measured(
-    given: RankingInput, judged: Sequence[Judged], by_activity: bool, seed: int, resamples: int
+    given: RankingInput,
+    listed: Sequence[Listed],
+    judged: Sequence[Judged],
+    by_activity: bool,
+    seed: int,
+    resamples: int,
 ) -> list[Metric]:
     """Return all figures: of each predictor, overall and by segment, and then differences."""
     measurer = RankingMeasurer(given.at, seed, resamples)
-    named = [
-        (each.name, ranking_values(found, given.at)) for each, found in zip(given.lists, judged, strict=True)
-    ]
+    named = [(each.name, ranking_values(found, given.at)) for each, found in zip(listed, judged, strict=True)]
     cut, n_items = [], given.catalogue_size()
     if by_activity and given.past is not None:
         cut = by_count(given.past.activity()[judged[0].user])
     metrics: list[Metric] = []
-    for each, (name, values) in zip(given.lists, named, strict=True):
+    for each, (name, values) in zip(listed, named, strict=True):
         metrics += measurer.figures(name, values)
         if given.past is not None:
             metrics += measurer.of_catalogue(name, each.ranked, given.past.popularity(), n_items)
@@ -137,16 +143,17 @@ def _measured(
             segment, n = f"{ACTIVITY}={label}", int(np.count_nonzero(chosen))
             metrics.append(Metric("share", name, None, segment, n / len(chosen), n))
             metrics += measurer.figures(name, values[chosen], segment)
-    return metrics + measurer.differences(named)
+    compared = places_compared(len(given.lists), len(listed) - len(given.lists))
+    return metrics + measurer.differences(named, compared)
 
 
-def _counts(given: RankingInput, lists: RankedLists, judged: Judged) -> ListCounts:
-    listed = np.unique(lists.ranked.user)
+def _counts(given: RankingInput, lists: Listed, judged: Judged) -> ListCounts:
+    users = np.unique(lists.ranked.user)
     past, ranked = given.past, lists.ranked
     return ListCounts(
-        lists=len(listed),
+        lists=len(users),
         left_out=judged.left_out,
-        without_list=len(np.setdiff1d(judged.user, listed)),
+        without_list=len(np.setdiff1d(judged.user, users)),
         already_rated=None if past is None else past.count_of(ranked.user, ranked.item),
         candidates=lists.candidates,
     )

@@ -134,8 +134,13 @@ def _others(told: RatingsTable | None, where: Sequence[str]) -> str:
     return " or not in ".join(dict.fromkeys([*([told.where] if told else []), *where]))
 
 
-def names_of(predictions: Sequence[Source | PairsTable], kind: str = "predictions") -> list[str]:
-    """Return the names that files go by: without folder and ending where that tells them apart."""
+def names_of(
+    predictions: Sequence[Source | PairsTable], kind: str = "predictions", taken: Sequence[str] = ()
+) -> list[str]:
+    """Return the names that files go by: without folder and ending where that tells them apart.
+
+    None of them is one of those that are taken.
+    """
     if len(predictions) == 1:
         return [MODEL_NAME]
     named = [each.where if isinstance(each, PairsTable) else each for each in predictions]
@@ -145,7 +150,7 @@ def names_of(predictions: Sequence[Source | PairsTable], kind: str = "prediction
     ]
     short = [PurePath(name).name.partition(".")[0] or name for name in full]
     for names in (short, full):
-        if len(set(names)) == len(names):
+        if len({*names, *taken}) == len(names) + len(taken):
             return names
     return [f"{name} ({place})" for place, name in enumerate(full, 1)]
 

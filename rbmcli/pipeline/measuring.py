@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 
 import numpy as np
 import pyarrow as pa
@@ -236,6 +237,14 @@ def _on_levels(predicted: Predicted) -> tuple[np.ndarray, np.ndarray] | None:
     if not known.any():
         return None
     return predicted.probabilities[known], predicted.level[known]
+
+
+def places_compared(given: int, baselines: int) -> list[tuple[int, int]]:
+    """Return places of predictors to compare: each two that were given, then those and baselines."""
+    return [
+        *combinations(range(given), 2),
+        *product(range(given), range(given, given + baselines)),
+    ]
 
 
 def known_end(end: float) -> float | None:

@@ -22,6 +22,25 @@ UNTOLD = "not known: the lists do not tell"
 
 
 @dataclass(frozen=True)
+class Listed:
+    """What one predictor lists.
+
+    Attributes
+    ----------
+    name : str
+        Name of the predictor.
+    ranked : RankedItems
+        The lists, on the indices of users and items.
+    candidates : str
+        What they were chosen from, in words.
+    """
+
+    name: str
+    ranked: RankedItems
+    candidates: str
+
+
+@dataclass(frozen=True)
 class RankedLists:
     """The lists that one predictor gives.
 
@@ -50,6 +69,11 @@ class RankedLists:
         least = self.settings.get("min_support", 1)
         rated = f" with at least {least:,} ratings in training" if least > 1 else ""
         return f"all items of the model{rated} that the user has not rated in the history; none are sampled"
+
+    @property
+    def listed(self) -> Listed:
+        """What stands in the lists, without where it comes from."""
+        return Listed(self.name, self.ranked, self.candidates)
 
     @property
     def fingerprint(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 
@@ -53,13 +53,22 @@ class RankingMeasurer:
             )
         ]
 
-    def differences(self, named: Sequence[tuple[str, np.ndarray]]) -> list[Metric]:
-        """Return the figures of the first of each two predictors less those of the second."""
-        pairs = list(combinations(range(len(named)), 2))
-        found: dict[tuple[int, int], list[Metric]] = {pair: [] for pair in pairs}
+    def differences(
+        self, named: Sequence[tuple[str, np.ndarray]], compared: Sequence[tuple[int, int]]
+    ) -> list[Metric]:
+        """Return the figures of the first of each two predictors less those of the second.
+
+        Parameters
+        ----------
+        named : sequence of tuple of str and ndarray
+            Name and values of each predictor.
+        compared : sequence of tuple of int
+            Places of those to compare.
+        """
+        found: dict[tuple[int, int], list[Metric]] = {pair: [] for pair in compared}
         for place, cutoff in enumerate(self._at):
             values = [each[:, place] for _, each in named]
-            for (first, second), ends in zip(pairs, self._paired_intervals(values), strict=True):
+            for (first, second), ends in zip(compared, self._paired_intervals(values, compared), strict=True):
                 mean = (values[first] - values[second]).mean(axis=0)
                 found[first, second] += [
                     Metric(
@@ -74,12 +83,12 @@ class RankingMeasurer:
                     )
                     for figure, difference, (low, high) in zip(RANKING_FIGURES, mean, ends, strict=True)
                 ]
-        return [metric for pair in pairs for metric in found[pair]]
+        return [metric for pair in compared for metric in found[pair]]
 
     def of_catalogue(
         self, name: str, ranked: RankedItems, popularity: np.ndarray, n_items: int
     ) -> list[Metric]:
-        """Return what part of the catalogue the lists hold, and how unpopular that is.
+        """Return what part of the catalogue the lists hold, and how unpopular that is, if they hold anything.
 
         Parameters
         ----------
@@ -98,6 +107,7 @@ class RankingMeasurer:
             Metric(f"{figure}@{cutoff}", name, None, ALL, float(value), n_lists)
             for figure, found in zip(CATALOGUE_FIGURES, values, strict=True)
             for cutoff, value in zip(self._at, found, strict=True)
+            if math.isfinite(value)
         ]
 
     def _intervals(self, values: np.ndarray) -> list[tuple[float | None, float | None]]:
@@ -111,16 +121,15 @@ class RankingMeasurer:
         return _ends(low, high)
 
     def _paired_intervals(
-        self, values: Sequence[np.ndarray]
+        self, values: Sequence[np.ndarray], compared: Sequence[tuple[int, int]]
     ) -> list[list[tuple[float | None, float | None]]]:
-        """Return the ends of the intervals of differences of means, for each two of (U, 6) values."""
+        """Return the ends of the intervals of differences of means, for those of (U, 6) values to compare."""
         if not self._resamples:
-            pairs = len(values) * (len(values) - 1) // 2
-            return [[(None, None)] * values[0].shape[1]] * pairs
+            return [[(None, None)] * values[0].shape[1]] * len(compared)
         from rbmcli.models.bootstrap import paired_intervals
 
         moments = [mean_moments(each) for each in values]
-        found = paired_intervals(moments, self._seed, self._resamples, figures=MEANS)
+        found = paired_intervals(moments, self._seed, self._resamples, figures=MEANS, compared=compared)
         return [_ends(each.low, each.high) for each in found]
 
 

@@ -16,9 +16,10 @@ from rbmcli.data.intake import Source, check_same_run, read_ratings
 from rbmcli.data.levels import Levels
 from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.errors import DataError, MismatchError, UsageError
+from rbmcli.models.popular import MOST_POPULAR, most_popular
 from rbmcli.models.ranking import RelevantItems
 from rbmcli.pipeline.evaluation_input import fingerprint_of, names_of, read_asked
-from rbmcli.pipeline.ranked_lists import RankedLists, are_lists, as_lists, ranked_lists
+from rbmcli.pipeline.ranked_lists import Listed, RankedLists, are_lists, as_lists, ranked_lists
 from rbmcli.pipeline.segments import ACTIVITY, EVERY
 from rbmcli.progress import Progress
 
@@ -95,6 +96,14 @@ class RankingInput:
         rated = [] if self.past is None else [np.flatnonzero(self.past.popularity())]
         return len(np.unique(np.concatenate([*listed, *rated])))
 
+    def baselines(self) -> list[Listed]:
+        """Return what the lists are held against: given a history, the most popular items not rated in it."""
+        if self.past is None:
+            return []
+        users = np.unique(np.concatenate([each.ranked.user for each in self.lists]))
+        ranked = most_popular(users, self.past.user, self.past.item, self.at[-1])
+        return [Listed(MOST_POPULAR, ranked, "all items of the history that the user has not rated there")]
+
     @property
     def asked(self) -> list[PairsTable]:
         """The lists as they were read."""
@@ -149,9 +158,10 @@ def read_ranking_input(
     tables += [(each.table, each.where) for each in (told, ratings) if each is not None]
     users, user = _on_one_index(tables, "user")
     items, item = _on_one_index(tables, "item")
+    names = names_of(recommendations, "lists", [MOST_POPULAR])
     lists = [
         ranked_lists(name, each, user[place], item[place], progress)
-        for place, (name, each) in enumerate(zip(names_of(recommendations, "lists"), asked, strict=True))
+        for place, (name, each) in enumerate(zip(names, asked, strict=True))
     ]
     at_truth = len(lists)
     relevant = _relevant(told, user[at_truth], item[at_truth], ranking)
@@ -241,7 +251,7 @@ def _tell(given: RankingInput, progress: Progress) -> None:
         if given.past is not None:
             _tell_of_past(each, given.past, given, progress)
     if given.past is None:
-        progress.info("without --history there is neither catalogue coverage nor novelty")
+        progress.info("without --history there is neither catalogue coverage nor novelty, nor a baseline")
         return
     held = given.past.count_of(given.relevant.user, given.relevant.item)
     if held:

@@ -49,12 +49,15 @@ class RankingResult(Evaluation):
         What is relevant, in words.
     counts : list of ListCounts
         Of each predictor.
+    n_given : int
+        How many of the predictors were given; what follows is the baseline.
     """
 
     at: tuple[int, ...]
     n_relevant: int
     relevance: str
     counts: list[ListCounts]
+    n_given: int
 
     def as_dict(self) -> dict[str, Any]:
         """Return the result as plain values, ready for JSON."""
@@ -66,11 +69,12 @@ class RankingResult(Evaluation):
             "predictors": [
                 {
                     "name": name,
+                    "is_baseline": place >= self.n_given,
                     **vars(counts),
                     "segments": self.segments(name),
                     "intervals": self.intervals(name),
                 }
-                for name, counts in zip(self.predictors, self.counts, strict=True)
+                for place, (name, counts) in enumerate(zip(self.predictors, self.counts, strict=True))
             ],
             "differences": self._told_differences(),
             "compared": self.metadata,

@@ -66,13 +66,17 @@ def test_the_table_tells_figures_counts_and_candidates(capsys: pytest.CaptureFix
     assert evaluate(*given, "--at", "1,3", "--relevant", "2") == 0
 
     lines = capsys.readouterr().out.splitlines()
-    # Of so few users there is no interval.
-    assert lines[0] == "predictor  at  n  precision  recall    ndcg     map     mrr  hit rate"
+    heads = "predictor     at  n  precision  recall    ndcg    from      to     map     mrr  hit rate"
+    assert lines[0] == heads
     assert lines[1].split()[:5] == ["model", "1", "3", "0.3333", "0.1667"]
-    assert "predictor  at  catalogue coverage  novelty in bits" in lines
+    assert lines[3].split()[:5] == ["most", "popular", "1", "3", "0.0000"]
+    assert "predictor     at  catalogue coverage  novelty in bits" in lines
     assert "relevant: held-out items rated 2 or higher (5 of 3 users)" in lines
-    assert "model          3                 1             1  not known: the lists do not tell" in lines
-    assert [line.split()[:2] for line in lines[-2:]] == [["0", "3"], ["1-2", "3"]]
+    assert "model             3                 1             1  not known: the lists do not tell" in lines
+    compared = [line.split("  ")[:2] for line in lines if line.startswith("model - ")]
+    assert compared == [["model - most popular", f"ndcg@{cutoff}"] for cutoff in (1, 3)]
+    assert [line.split("  ")[0] for line in lines[-4:]] == ["0", "0", "1-2", "1-2"]
+    assert [line.count("most popular") for line in lines[-4:]] == [0, 1, 0, 1]
 
 
 def test_several_lists_are_printed_with_their_differences(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,6 +87,22 @@ def test_several_lists_are_printed_with_their_differences(capsys: pytest.Capture
     told = capsys.readouterr().out
     assert "lists - other  ndcg@1" in told
     assert "catalogue" not in told
+    assert "popular" not in told
+
+
+def test_lists_are_printed_with_all_differences_between_them_and_those_of_ndcg_to_the_baseline(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pq.write_table(LISTS.slice(0, 5), "other.parquet")
+
+    assert (
+        evaluate("lists.parquet", "other.parquet", "--truth", "truth.csv", "--history", "history.csv", "-q")
+        == 0
+    )
+
+    names = [line.split("  ")[0] for line in capsys.readouterr().out.splitlines()]
+    compared = [name for name in names if " - " in name]
+    assert compared == [*["lists - other"] * 6, "lists - most popular", "other - most popular"]
 
 
 def test_json_tells_what_the_result_depends_on_and_the_file(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,8 @@ import math
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -88,8 +90,88 @@ def test_the_catalogue_is_that_of_the_history_and_novelty_is_in_bits() -> None:
     assert figures["catalogue_coverage@1"] == pytest.approx(2 / 5)
     assert figures["catalogue_coverage@3"] == pytest.approx(3 / 5)
     assert figures["novelty@1"] == pytest.approx((2 * math.log2(7 / 2) + math.log2(7)) / 3)
-    [entry] = [entry for entry in result.metrics if entry.metric == "novelty@3"]
-    assert (entry.n, entry.low) == (3, None)
+    entry = next(entry for entry in result.metrics if entry.metric == "novelty@3")
+    assert (entry.predictor, entry.n, entry.low) == ("model", 3, None)
+
+
+def test_given_a_history_the_most_popular_items_not_rated_there_stand_beside_the_lists() -> None:
+    result = evaluate_ranking(LISTS, truth=TRUTH, history=HISTORY, ranking=RankingSettings(at=(1, 3)))
+
+    # By popularity a, x, b, c, y: users 1 and 2, who have rated x, get a, b, c, and user 3 gets a, x, b.
+    assert (result.predictors, result.n_given) == (["model", "most popular"], 1)
+    figures = result.segments("most popular")["all"]
+    assert figures["n"] == 3
+    assert figures["precision@3"] == pytest.approx((1 / 3 + 2 / 3 + 0) / 3)
+    assert figures["recall@3"] == pytest.approx((1 / 2 + 1 + 0) / 3)
+    ideal = 1 + 1 / math.log2(3)
+    assert figures["ndcg@3"] == pytest.approx((1 / math.log2(3) + 1 / math.log2(3) + 1 / 2) / ideal / 3)
+    assert figures["mrr@3"] == pytest.approx((1 / 2 + 1 / 2 + 0) / 3)
+    assert figures["hit_rate@1"] == 0
+    assert [figures[f"catalogue_coverage@{cutoff}"] for cutoff in (1, 3)] == pytest.approx([1 / 5, 4 / 5])
+    assert figures["novelty@1"] == pytest.approx(math.log2(7 / 2))
+    counts = result.counts[1]
+    assert (counts.lists, counts.left_out, counts.without_list, counts.already_rated) == (3, 1, 1, 0)
+    assert counts.candidates == "all items of the history that the user has not rated there"
+
+
+def test_every_predictor_is_compared_with_the_most_popular_items_on_the_same_draws() -> None:
+    ranked, relevant = random_lists(users=80, items=30, seed=5)
+    listed, truth = tables_of(ranked, relevant)
+    # Nobody with a list is in the history, so everybody's most popular items are the same.
+    strangers = held_out([(f"other {user}", user * user % 29, 3) for user in range(80)])
+    counts = pc.value_counts(strangers["item"]).to_pylist()
+    popular = sorted(counts, key=lambda each: (-each["counts"], each["values"]))[:10]
+    users = sorted(set(listed["user"].to_pylist()))
+    same = lists([(user, rank, each["values"]) for user in users for rank, each in enumerate(popular, 1)])
+
+    result = evaluate_ranking(
+        [listed, same], truth=truth, history=strangers, seed=7, resamples=200, ranking=RankingSettings(at=AT)
+    )
+
+    assert result.predictors == ["lists 1", "lists 2", "most popular"]
+    pairs = list(dict.fromkeys((entry.predictor, entry.against) for entry in result.differences()))
+    assert pairs == [("lists 1", "lists 2"), ("lists 1", "most popular"), ("lists 2", "most popular")]
+    by_pair = {
+        pair: [
+            (entry.metric, entry.value, entry.low, entry.high)
+            for entry in result.differences()
+            if (entry.predictor, entry.against) == pair
+        ]
+        for pair in pairs
+    }
+    assert by_pair[pairs[0]] == by_pair[pairs[1]]
+    assert {(value, low, high) for _, value, low, high in by_pair[pairs[2]]} == {(0, 0, 0)}
+    assert any(entry.beyond_chance for entry in result.differences())
+
+
+def test_users_of_any_of_the_lists_get_the_most_popular_items() -> None:
+    other = lists([(4, 1, "c"), (4, 2, "b")])
+
+    result = evaluate_ranking([LISTS, other], truth=TRUTH, history=HISTORY)
+
+    assert [counts.without_list for counts in result.counts] == [1, 2, 0]
+    assert result.segments("most popular")["all"]["hit_rate@1"] == pytest.approx(1 / 3)
+
+
+def test_where_all_has_been_rated_the_most_popular_items_are_none_and_have_no_novelty() -> None:
+    history = held_out([(user, "a", 3) for user in (1, 2, 3)])
+
+    result = evaluate_ranking(LISTS, truth=TRUTH, history=history)
+
+    told = json.loads(json.dumps(result.as_dict(), allow_nan=False))["predictors"][1]
+    assert (told["lists"], told["without_list"]) == (0, 3)
+    assert told["segments"]["all"]["hit_rate@1"] == told["segments"]["all"]["catalogue_coverage@1"] == 0
+    assert "novelty@1" not in told["segments"]["all"]
+
+
+def test_lists_that_are_named_as_the_baseline_get_another_name(tmp_path: Path) -> None:
+    paths = [tmp_path / "most popular.csv", tmp_path / "other.csv"]
+    for path in paths:
+        pa.csv.write_csv(LISTS, path)
+
+    result = evaluate_ranking(paths, truth=TRUTH, history=HISTORY)
+
+    assert result.predictors == [*map(str, paths), "most popular"]
 
 
 def test_without_a_history_there_is_no_catalogue_and_that_is_said() -> None:
@@ -98,8 +180,9 @@ def test_without_a_history_there_is_no_catalogue_and_that_is_said() -> None:
     result = evaluate_ranking(LISTS, truth=TRUTH, progress=told)
 
     assert not any("novelty" in entry.metric or "catalogue" in entry.metric for entry in result.metrics)
-    assert "without --history there is neither catalogue coverage nor novelty" in told.told
+    assert "without --history there is neither catalogue coverage nor novelty, nor a baseline" in told.told
     assert result.counts[0].already_rated is None
+    assert (result.predictors, result.differences()) == (["model"], [])
 
 
 def test_what_stands_in_the_history_already_is_counted_and_warned_of() -> None:
@@ -120,7 +203,7 @@ def test_items_that_the_history_lacks_are_warned_of_and_count_in_the_catalogue()
     result = evaluate_ranking([strange, LISTS], truth=TRUTH, history=HISTORY, progress=told)
 
     assert any("1 of its items have no rating" in message for message in told.warnings)
-    coverage = [result.segments(name)["all"]["catalogue_coverage@1"] for name in result.predictors]
+    coverage = [result.segments(name)["all"]["catalogue_coverage@1"] for name in result.predictors[:2]]
     assert coverage == pytest.approx([3 / 6, 2 / 6])
 
 
@@ -229,6 +312,7 @@ def test_the_result_is_ready_for_json() -> None:
 
     assert (told["n"], told["at"], told["relevant"]) == (3, [1], 5)
     assert told["predictors"][1]["without_list"] == 1
+    assert [each["is_baseline"] for each in told["predictors"]] == [False, False, True]
     assert told["predictors"][0]["segments"]["all"]["hit_rate@1"] == pytest.approx(1 / 3)
     assert told["differences"][0]["beyond_chance"] is False
 
@@ -261,7 +345,7 @@ def test_the_order_of_rows_makes_no_difference(seed: int) -> None:
 )
 def test_lists_of_just_the_relevant_items_are_perfect(wanted: dict[int, set[int]], graded: bool) -> None:
     truth = held_out([(user, item, 2 + item % 4) for user, items in wanted.items() for item in items])
-    scores = pa.compute.add(pa.compute.multiply(truth["rating"], 100), truth["item"])
+    scores = pc.add(pc.multiply(truth["rating"], 100), truth["item"])
     perfect = truth.select(["user", "item"]).append_column("score", scores)
     lowest = held_out([(99, 0, 1)])
 
