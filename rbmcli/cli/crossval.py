@@ -10,12 +10,11 @@ from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
+from rbmcli.cli.other_model_options import Effects, Factorization
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
     Discriminative,
     Divergence,
-    Effects,
-    Factorization,
     Learning,
     Machine,
     Model,

@@ -12,13 +12,12 @@ from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
+from rbmcli.cli.other_model_options import Effects, Factorization
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
     Discriminative,
     Divergence,
-    Effects,
-    Factorization,
     Learning,
     Machine,
     Model,

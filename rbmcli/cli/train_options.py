@@ -8,15 +8,12 @@ from typing import Annotated, Literal
 import typer
 
 from rbmcli.cli.options import MODEL, TRAINING
-from rbmcli.config import FactorizationSettings, TrainSettings
+from rbmcli.config import TrainSettings
 
 DIVERGENCE = "Contrastive divergence"
 DISCRIMINATIVE = "Discriminative training"
-EFFECTS = "User and item effects (--model bias)"
-FACTORIZATION = "Matrix factorization (--model mf)"
 
 _DEFAULTS = TrainSettings()
-_OF_FACTORIZATION = FactorizationSettings()
 
 Model = Annotated[
     Literal["rbm", "mf", "bias"],
@@ -251,64 +248,6 @@ class Divergence:
             rich_help_panel=DIVERGENCE,
         ),
     ] = False
-
-
-@dataclass(frozen=True)
-class Effects:
-    """How user and item effects are fitted."""
-
-    user_penalty: Annotated[
-        float | None,
-        typer.Option(
-            "--user-penalty",
-            help="Ratings of no effect that count against a user's [default: chosen on held-out ratings].",
-            rich_help_panel=EFFECTS,
-        ),
-    ] = None
-    item_penalty: Annotated[
-        float | None,
-        typer.Option(
-            "--item-penalty",
-            help="The same against an item's [default: chosen on held-out ratings].",
-            rich_help_panel=EFFECTS,
-        ),
-    ] = None
-
-
-@dataclass(frozen=True)
-class Factorization:
-    """How a matrix factorization is sampled."""
-
-    latent_factors: Annotated[
-        int,
-        typer.Option(
-            "--latent-factors",
-            help="Factors of users and items, beside biases.",
-            rich_help_panel=FACTORIZATION,
-        ),
-    ] = _OF_FACTORIZATION.latent_factors
-    implicit: Annotated[
-        bool,
-        typer.Option(
-            "--implicit/--no-implicit",
-            help="Whether which items a user has rated, and who has rated an item, counts too.",
-            rich_help_panel=FACTORIZATION,
-        ),
-    ] = _OF_FACTORIZATION.implicit
-    sweeps: Annotated[
-        int,
-        typer.Option("--sweeps", help="How often everything is drawn.", rich_help_panel=FACTORIZATION),
-    ] = _OF_FACTORIZATION.sweeps
-    burn_in: Annotated[
-        int,
-        typer.Option(
-            "--burn-in", help="Sweeps before the first one that counts.", rich_help_panel=FACTORIZATION
-        ),
-    ] = _OF_FACTORIZATION.burn_in
-    samples: Annotated[
-        int,
-        typer.Option("--samples", help="Samples that the model keeps.", rich_help_panel=FACTORIZATION),
-    ] = _OF_FACTORIZATION.samples
 
 
 @dataclass(frozen=True)

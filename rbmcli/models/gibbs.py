@@ -40,6 +40,7 @@ class _Side:
 
     @classmethod
     def of(cls, ratings: CompressedRows, place: np.ndarray, own: np.ndarray) -> _Side:
+        """Return a side whose own factors are given, and whose implicit ones are 0."""
         counts = np.diff(ratings.start)
         factors = len(own)
         start = np.tile([0.0, 1.0], (factors, 1))

@@ -17,8 +17,9 @@ from rbmcli.cli import train
 from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
+from rbmcli.cli.other_model_options import Effects, Factorization
 from rbmcli.cli.threads import use_threads
-from rbmcli.cli.train_options import Discriminative, Divergence, Effects, Factorization, Learning, Machine
+from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
 from rbmcli.cli.validation_options import HoldingOut, Validating, training_settings
 from rbmcli.config import BiasSettings, FactorizationSettings, InputSettings, LevelSettings, TrainSettings
 from rbmcli.errors import UsageError
