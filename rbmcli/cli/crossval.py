@@ -10,7 +10,7 @@ from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
-from rbmcli.cli.other_model_options import Effects, Factorization
+from rbmcli.cli.other_model_options import Effects, Factorization, settings_by_kind
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
     Discriminative,
@@ -96,9 +96,8 @@ def command(
 
         rbmcli crossval ratings.csv --folds 10 --config best.toml -o crossval
     """
-    machine_values = {"preset": preset} | vars(machine) | vars(learning)
-    machine_values |= vars(divergence) | vars(discriminative)
-    given = {"rbm": machine_values, "mf": vars(factorization), "bias": vars(effects)}
+    machine_groups = (machine, learning, divergence, discriminative)
+    given = settings_by_kind(preset, machine_groups, factorization, effects)
     train_settings = training_settings(model, given, holding_out, running.seed)
     settings = CrossvalSettings(folds=folds, resamples=resamples)
     from rbmcli.cli.console import CommandResult, open_progress, print_result

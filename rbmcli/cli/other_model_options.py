@@ -1,9 +1,10 @@
-"""The options of `train` for models of an expected rating, in groups of their own."""
+"""The options of `train` for models of an expected rating, and those of all kinds put together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,3 +72,13 @@ class Factorization:
         int,
         typer.Option("--samples", help="Samples that the model keeps.", rich_help_panel=FACTORIZATION),
     ] = _OF_FACTORIZATION.samples
+
+
+def settings_by_kind(
+    preset: str, machine_groups: Iterable[object], factorization: Factorization, effects: Effects
+) -> dict[str, dict[str, Any]]:
+    """Return the settings that options give each kind of model, by its name."""
+    machine = {"preset": preset}
+    for group in machine_groups:
+        machine |= vars(group)
+    return {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}

@@ -12,7 +12,7 @@ from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
-from rbmcli.cli.other_model_options import Effects, Factorization
+from rbmcli.cli.other_model_options import Effects, Factorization, settings_by_kind
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
@@ -63,9 +63,8 @@ def command(
 
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
-    machine_values = {"preset": preset} | vars(machine) | vars(learning)
-    machine_values |= vars(divergence) | vars(discriminative)
-    given = {"rbm": machine_values, "mf": vars(factorization), "bias": vars(effects)}
+    machine_groups = (machine, learning, divergence, discriminative)
+    given = settings_by_kind(preset, machine_groups, factorization, effects)
     settings = training_settings(model, given, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
