@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from rbmcli.cli.options import FILES, TRAINING, AlsoRated
-from rbmcli.config import AnyTrainSettings, BiasSettings, FactorizationSettings, TrainSettings
+from rbmcli.config import SETTINGS_OF, AnyTrainSettings, TrainSettings
 from rbmcli.errors import UsageError
 
 _DEFAULTS = TrainSettings()
@@ -83,8 +83,8 @@ def training_settings(
 
     Parameters
     ----------
-    kind : {"rbm", "mf", "bias"}
-        What is trained.
+    kind : str
+        What is trained, one of `rbmcli.config.SETTINGS_OF`.
     given : mapping of str to mapping
         Of each kind its settings by name, but for those of the validation and the seed.
     validating : Validating or HoldingOut
@@ -98,7 +98,7 @@ def training_settings(
         If they do not go together.
     """
     for other, values in given.items():
-        defaults = _KINDS[other]()
+        defaults = SETTINGS_OF[other]()
         strange = [name for name, value in values.items() if value != getattr(defaults, name)]
         if other != kind and strange:
             options = ", ".join("--" + name.replace("_", "-") for name in strange)
@@ -113,11 +113,4 @@ def training_settings(
             "--no-valid needs --epochs: without validation nothing tells when to stop",
             hint="give the number of epochs, or leave out --no-valid to have it chosen",
         )
-    return _KINDS[kind](**own)
-
-
-_KINDS: dict[str, type[AnyTrainSettings]] = {
-    "rbm": TrainSettings,
-    "mf": FactorizationSettings,
-    "bias": BiasSettings,
-}
+    return SETTINGS_OF[kind](**own)

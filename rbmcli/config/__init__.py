@@ -8,6 +8,7 @@ from rbmcli.config.effects import BiasSettings
 from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
+from rbmcli.config.kinds import SETTINGS_OF, AnyTrainSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
 from rbmcli.config.ranking import RankingSettings
@@ -15,10 +16,8 @@ from rbmcli.config.report import ReportSettings
 from rbmcli.config.train import ResolvedSettings, TrainSettings
 from rbmcli.config.tune import TuneSettings
 
-AnyTrainSettings = TrainSettings | BiasSettings | FactorizationSettings
-"""Settings of a training, of whatever kind of model."""
-
 __all__ = [
+    "SETTINGS_OF",
     "AnyTrainSettings",
     "BiasSettings",
     "CatalogueSettings",

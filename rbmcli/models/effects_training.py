@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,8 @@ from rbmcli.data.levels import Levels
 from rbmcli.models.baselines import History, choose_lambdas, fit_user_item_bias
 from rbmcli.models.effects import BiasModel, Effects
 from rbmcli.models.levelled import LevelledRatings
-from rbmcli.models.mean_training import common_parts, known_of, measured_link
-from rbmcli.models.ordinal_link import OrdinalLink
+from rbmcli.models.mean_training import MeanFit, train_mean_model
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.progress import EpochReport, Progress
 
 
@@ -23,59 +24,69 @@ def train_bias(
     levels: Levels,
     settings: BiasSettings,
     progress: Progress,
+    measured: Callable[[RatingModel], None] | None = None,
 ) -> BiasModel:
-    """Fit user and item effects to ratings, some of which serve as validation.
+    """Fit user and item effects to ratings, some of which serve as validation; see `train_mean_model`."""
 
-    Parameters
-    ----------
-    ratings : LevelledRatings
-        All ratings.
-    held_out : ndarray of bool
-        Which of them the ordinal link is fitted to; none with ``settings.validation == "none"``.
-    levels : Levels
-        The scale.
-    settings : BiasSettings
-        Penalties, and whether to fit the effects to all ratings at the end.
-    progress : Progress
-        Told the figures on the validation ratings.
-    """
-    # In the order of the ids, so that that of the rows makes no difference to the sums.
-    order = ratings.codes.order()
-    learned = order[~held_out[order]]
-    with progress.step("fitting user and item effects"):
-        effects = _fitted(ratings, learned, settings)
-    record: dict[str, Any] = {"best_epoch": 1, "best_epochs": [1], "n_ratings": len(ratings.level)}
-    if held_out.any():
-        asked = order[held_out[order]]
-        link, report = _measured(ratings, learned, asked, effects, levels)
-    else:
-        link = OrdinalLink.around(levels, float(np.sqrt(effects.variance)))
-        report = _report(effects, None, None)
-    progress.epoch(report)
-    record["epochs"] = [
-        {"epoch": 1, "loss": report.loss, "valid_rmse": report.valid_rmse, "valid_nll": report.valid_nll}
-    ]
-    if settings.refit and held_out.any():
-        progress.info("fitting the effects again on all ratings")
-        # With the penalties that were chosen: more ratings change them little.
-        chosen = dataclasses.replace(
-            settings, user_penalty=effects.user_penalty, item_penalty=effects.item_penalty
+    def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
+        chosen = settings
+        if isinstance(first, _EffectsFit):
+            # With the penalties that were chosen: more ratings change them little.
+            found = first.effects
+            chosen = dataclasses.replace(
+                settings, user_penalty=found.user_penalty, item_penalty=found.item_penalty
+            )
+        with progress.step("fitting user and item effects"):
+            fitted = _EffectsFit(ratings, learned, asked, levels, _fitted(ratings, learned, chosen))
+        progress.epoch(EpochReport(1, 1, fitted.effects.variance, None, None, True, 0.0, 0.0))
+        return fitted
+
+    model = train_mean_model(ratings, held_out, levels, settings, progress, fit, measured)
+    assert isinstance(model, BiasModel)
+    return model
+
+
+class _EffectsFit(MeanFit):
+    """Effects that are fitted to some of the ratings."""
+
+    def __init__(
+        self,
+        ratings: LevelledRatings,
+        learned: np.ndarray,
+        asked: np.ndarray,
+        levels: Levels,
+        effects: Effects,
+    ) -> None:
+        self.effects, self.best_epoch = effects, 1
+        self.reports = [{"epoch": 1, "loss": effects.variance, "valid_rmse": None, "valid_nll": None}]
+        self._ratings, self._learned, self._asked, self._levels = ratings, learned, asked, levels
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of ratings about what they say."""
+        return float(np.sqrt(self.effects.variance))
+
+    def expected(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what they make of the validation ratings, on the scale, and its variance."""
+        codes, effects, values = self._ratings.codes, self.effects, self._levels.values
+        user, item, users = codes.user_codes, codes.item_codes, len(codes.users)
+        learned, asked = self._learned, self._asked
+        residual = self._ratings.rating[learned] - effects.mean - effects.item[item[learned]]
+        total = np.bincount(user[learned], weights=residual, minlength=users)
+        count = np.bincount(user[learned], minlength=users)
+        known = np.where(effects.item_count[item[asked]] > 0, item[asked], -1)
+        mean, variance = effects.said(total[user[asked]], count[user[asked]], known)
+        return np.clip(mean, values[0], values[-1]), variance
+
+    def model(self, known_items: np.ndarray, **common: Any) -> BiasModel:
+        """Return the model."""
+        effects = dataclasses.replace(
+            self.effects,
+            # As it is stored.
+            item=self.effects.item[known_items].astype(np.float32).astype(np.float64),
+            item_count=self.effects.item_count[known_items],
         )
-        effects = _fitted(ratings, order, chosen)
-    kept = order if settings.refit else learned
-    _, known = known_of(ratings, kept)
-    return BiasModel(
-        settings=settings,
-        # As it is stored.
-        effects=dataclasses.replace(
-            effects,
-            item=effects.item[known].astype(np.float32).astype(np.float64),
-            item_count=effects.item_count[known],
-        ),
-        link=link,
-        record=record,
-        **common_parts(ratings, kept, levels),
-    )
+        return BiasModel(effects=effects, **common)
 
 
 def _fitted(ratings: LevelledRatings, chosen: np.ndarray, settings: BiasSettings) -> Effects:
@@ -102,23 +113,3 @@ def _fitted(ratings: LevelledRatings, chosen: np.ndarray, settings: BiasSettings
         item_penalty=item_penalty,
         variance=float(np.mean(error**2)),
     )
-
-
-def _measured(
-    ratings: LevelledRatings, learned: np.ndarray, asked: np.ndarray, effects: Effects, levels: Levels
-) -> tuple[OrdinalLink, EpochReport]:
-    """Return the link that suits the validation ratings, and the figures of the model with it on these."""
-    codes = ratings.codes
-    user, item = codes.user_codes, codes.item_codes
-    residual = ratings.rating[learned] - effects.mean - effects.item[item[learned]]
-    total = np.bincount(user[learned], weights=residual, minlength=len(codes.users))
-    count = np.bincount(user[learned], minlength=len(codes.users))
-    known = np.where(effects.item_count[item[asked]] > 0, item[asked], -1)
-    mean, variance = effects.said(total[user[asked]], count[user[asked]], known)
-    mean = np.clip(mean, levels.values[0], levels.values[-1])
-    link, *figures = measured_link(ratings, asked, mean, variance, levels)
-    return link, _report(effects, *figures)
-
-
-def _report(effects: Effects, valid_rmse: float | None, valid_nll: float | None) -> EpochReport:
-    return EpochReport(1, 1, effects.variance, valid_rmse, valid_nll, True, 0.0, 0.0)

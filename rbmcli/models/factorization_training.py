@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,8 @@ from rbmcli.kernels.factor_folding import ItemSamples
 from rbmcli.models.factorization import FactorizationModel, expected
 from rbmcli.models.gibbs import Sampler, stacked
 from rbmcli.models.levelled import LevelledRatings
-from rbmcli.models.mean_training import common_parts, known_of, measured_link
-from rbmcli.models.ordinal_link import OrdinalLink
+from rbmcli.models.mean_training import MeanFit, train_mean_model
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.progress import EpochReport, Progress
 
 REPORTS = 10
@@ -28,54 +29,21 @@ def train_factorization(
     levels: Levels,
     settings: FactorizationSettings,
     progress: Progress,
+    measured: Callable[[RatingModel], None] | None = None,
 ) -> FactorizationModel:
-    """Sample a factorization of ratings, some of which serve as validation.
+    """Sample a factorization of ratings, some of which serve as validation; see `train_mean_model`."""
 
-    Parameters
-    ----------
-    ratings : LevelledRatings
-        All ratings.
-    held_out : ndarray of bool
-        Which of them the ordinal link is fitted to; none with ``settings.validation == "none"``.
-    levels : Levels
-        The scale.
-    settings : FactorizationSettings
-        How to sample, and whether to do it again on all ratings at the end.
-    progress : Progress
-        Told figures on the validation ratings now and then.
-    """
-    # In the order of the ids, so that that of the rows makes no difference.
-    order = ratings.codes.order()
-    learned, asked = order[~held_out[order]], order[held_out[order]]
-    sampling = _Sampling(ratings, learned, asked, levels, settings, progress)
-    sampling.run()
-    link = OrdinalLink.around(levels, float(np.mean(sampling.samples().alpha) ** -0.5))
-    if len(asked):
-        link, *figures = measured_link(ratings, asked, *sampling.expected(), levels)
-        progress.info(f"on the validation ratings: RMSE {figures[0]:.4f}, NLL {figures[1]:.4f}")
-        sampling.reports[-1] |= {"valid_rmse": figures[0], "valid_nll": figures[1]}
-    record: dict[str, Any] = {
-        "best_epoch": settings.sweeps,
-        "best_epochs": [settings.sweeps],
-        "epochs": sampling.reports,
-        "n_ratings": len(ratings.level),
-    }
-    kept = learned
-    if settings.refit and len(asked):
-        progress.info(f"sampling again on all ratings, {settings.sweeps} sweeps")
-        sampling, kept = _Sampling(ratings, order, asked[:0], levels, settings, progress), order
+    def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
+        sampling = _Sampling(ratings, learned, asked, levels, settings, progress)
         sampling.run()
-    return FactorizationModel(
-        settings=settings,
-        mean=sampling.sampler.mean,
-        samples=_of_known(sampling.samples(), known_of(ratings, kept)[1]),
-        link=link,
-        record=record,
-        **common_parts(ratings, kept, levels),
-    )
+        return sampling
+
+    model = train_mean_model(ratings, held_out, levels, settings, progress, fit, measured)
+    assert isinstance(model, FactorizationModel)
+    return model
 
 
-class _Sampling:
+class _Sampling(MeanFit):
     """The sweeps of a sampler, with the samples that are kept and figures on validation ratings."""
 
     def __init__(
@@ -99,7 +67,7 @@ class _Sampling:
         self.sampler = Sampler(
             self.rows, self.value, settings.latent_factors, settings.seed, implicit=settings.implicit
         )
-        self.reports: list[dict[str, Any]] = []
+        self.best_epoch, self.reports = settings.sweeps, []
         self._kept: list[tuple[np.ndarray, ...]] = []
         self._total, self._counted = np.zeros(len(asked)), 0
 
@@ -128,6 +96,16 @@ class _Sampling:
         is_best = sweep == self.settings.sweeps
         self.progress.epoch(EpochReport(sweep, self.settings.sweeps, loss, rmse, None, is_best, speed, left))
         self.reports.append({"epoch": sweep, "loss": loss, "valid_rmse": rmse, "valid_nll": None})
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of ratings, by the samples that are kept."""
+        return float(np.mean(self.samples().alpha) ** -0.5)
+
+    def model(self, known_items: np.ndarray, **common: Any) -> FactorizationModel:
+        """Return the model."""
+        samples = _of_known(self.samples(), known_items)
+        return FactorizationModel(mean=self.sampler.mean, samples=samples, **common)
 
     def samples(self) -> ItemSamples:
         """Return the samples that are kept, of all items, with numbers as they are stored."""

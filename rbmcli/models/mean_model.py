@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from rbmcli.models.predictor import Answers, Source
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanModel:
+class MeanModel(ABC):
     """A model of an expected rating, whose users are folded in from their histories.
 
     Attributes
@@ -56,6 +57,11 @@ class MeanModel:
     link: OrdinalLink
     record: dict[str, Any]
     calibration: Calibration | None = None
+
+    @property
+    @abstractmethod
+    def kind(self) -> str:
+        """Name of its kind."""
 
     @property
     def rows(self) -> str:

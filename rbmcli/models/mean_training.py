@@ -1,19 +1,120 @@
-"""What trainings of models of an expected rating share: the link, and what is kept of the ratings."""
+"""Training a model of an expected rating: what is special to a kind is its fit to some of the ratings."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from rbmcli.config import AnyTrainSettings
 from rbmcli.data.hashing import hash_ids
 from rbmcli.data.levels import Levels
 from rbmcli.models.histories import hash_ratings
 from rbmcli.models.levelled import LevelledRatings
+from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.metrics import nll, rmse
 from rbmcli.models.ordinal_link import OrdinalLink, fit_link
 from rbmcli.models.priors import global_prior, level_counts
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.starting_point import STRENGTH
+from rbmcli.progress import Progress
+
+
+class MeanFit(ABC):
+    """A model of an expected rating, fitted to some of the ratings.
+
+    Attributes
+    ----------
+    best_epoch : int
+        Epoch whose parameters it has, or the number of epochs, sweeps or steps that it took.
+    reports : list of dict
+        Figures of its epochs, JSON-ready; at least one.
+    """
+
+    best_epoch: int
+    reports: list[dict[str, Any]]
+
+    @property
+    @abstractmethod
+    def deviation(self) -> float:
+        """Standard deviation of ratings about what it expects of them."""
+
+    @abstractmethod
+    def expected(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what it expects of the validation ratings, on the scale, and the variance of that."""
+
+    @abstractmethod
+    def model(self, known_items: np.ndarray, **common: Any) -> MeanModel:
+        """Return the model.
+
+        Parameters
+        ----------
+        known_items : ndarray of int
+            The items that have any of the ratings, sorted: those that the model is to know.
+        **common
+            The fields of `MeanModel`.
+        """
+
+
+def train_mean_model(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: AnyTrainSettings,
+    progress: Progress,
+    fit: Callable[[np.ndarray, np.ndarray, MeanFit | None], MeanFit],
+    measured: Callable[[RatingModel], None] | None = None,
+) -> MeanModel:
+    """Fit a model to ratings, some of which serve as validation, and a link; then fit it to all of them.
+
+    Parameters
+    ----------
+    ratings : LevelledRatings
+        All ratings.
+    held_out : ndarray of bool
+        Which of them the ordinal link is fitted to; none with ``settings.validation == "none"``.
+    levels : Levels
+        The scale.
+    settings : AnyTrainSettings
+        Of the kind of model; whether to fit it to all ratings at the end.
+    progress : Progress
+        Told the figures on the validation ratings.
+    fit : callable
+        Given which ratings to learn from, which to be measured on, and, in a second fit to all ratings, the
+        first, which has chosen what validation ratings choose; returns a fit.
+    measured : callable, optional
+        Given the model that has not seen the validation ratings, before it is fitted to all.
+    """
+    # In the order of the ids, so that that of the rows makes no difference to sums.
+    order = ratings.codes.order()
+    kept, asked = order[~held_out[order]], order[held_out[order]]
+    fitted = fit(kept, asked, None)
+    link = OrdinalLink.around(levels, fitted.deviation)
+    reports = fitted.reports
+    if len(asked):
+        link, *figures = measured_link(ratings, asked, *fitted.expected(), levels)
+        reports[-1] |= {"valid_rmse": figures[0], "valid_nll": figures[1]}
+        progress.info(f"on the validation ratings: RMSE {figures[0]:.4f}, NLL {figures[1]:.4f}")
+    record = {
+        "best_epoch": fitted.best_epoch,
+        "best_epochs": [fitted.best_epoch],
+        "epochs": reports,
+        "n_ratings": len(ratings.level),
+    }
+
+    def assembled() -> MeanModel:
+        _, known_items = known_of(ratings, kept)
+        parts = common_parts(ratings, kept, levels)
+        return fitted.model(known_items, settings=settings, link=link, record=dict(record), **parts)
+
+    if measured is not None:
+        measured(assembled())
+    if settings.refit and len(asked):
+        progress.info("fitting again on all ratings")
+        kept, fitted = order, fit(order, asked[:0], fitted)
+    return assembled()
 
 
 def measured_link(

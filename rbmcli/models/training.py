@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ def train_rbm(
     settings: TrainSettings,
     progress: Progress,
     checkpoint: Checkpoint = KEEPING_NOTHING,
+    measured: Callable[[Rbm], None] | None = None,
 ) -> Rbm:
     """Train a model on ratings, some of which serve as validation.
 
@@ -52,6 +54,8 @@ def train_rbm(
         Told each epoch.
     checkpoint : Checkpoint
         What keeps how far the run has come, and knows how far it had come before.
+    measured : callable, optional
+        Given the model that has not seen the validation ratings, before it is trained again with them.
 
     Returns
     -------
@@ -72,6 +76,9 @@ def train_rbm(
         rmse = figures.best_rmse
         progress.info(f"chosen for its validation RMSE of {rmse:.4f}: {described(resolved)}")
     progress.info(_NEW_USERS[resolved.by])
+    if measured is not None:
+        fitted = trials.kept()
+        measured(_assemble(ratings, fitted.ratings, fitted, levels, resolved, dict(record)))
     if resolved.refit:
         epochs = figures.best_epochs
         progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")

@@ -11,8 +11,6 @@ from typing import Any
 
 from rbmcli.config import (
     AnyTrainSettings,
-    BiasSettings,
-    FactorizationSettings,
     InputSettings,
     LevelSettings,
     TrainSettings,
@@ -22,11 +20,9 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.errors import UsageError
 from rbmcli.models.checkpoint import Checkpoint
-from rbmcli.models.effects_training import train_bias
-from rbmcli.models.factorization_training import train_factorization
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import save_model
-from rbmcli.models.training import train_rbm
+from rbmcli.models.trainings import train_model
 from rbmcli.pipeline.run_checkpoint import RunCheckpoint, open_checkpoint, telling_how_to_go_on
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
@@ -139,13 +135,7 @@ def train(
             )
             file = stack.enter_context(opened)
         given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
-        parts = given.ratings, given.held_out, given.levels
-        if isinstance(given.settings, BiasSettings):
-            model: RatingModel = train_bias(*parts, given.settings, progress)
-        elif isinstance(given.settings, FactorizationSettings):
-            model = train_factorization(*parts, given.settings, progress)
-        else:
-            model = _trained(given, file, stop, progress)
+        model = _trained(given, file, stop, progress)
     model.record["data_fingerprint"] = given.fingerprint
     return _result(model, output, progress)
 
@@ -158,12 +148,12 @@ def _trained(
 ) -> RatingModel:
     """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
     stop = stop or (lambda: False)
-    parts = given.ratings, given.held_out, given.levels, given.rbm_settings, progress
+    parts = given.ratings, given.held_out, given.levels, given.settings, progress
     with telling_how_to_go_on(file.path if file else None, progress):
         if file is None:
-            return train_rbm(*parts, Checkpoint(stop))
+            return train_model(*parts, Checkpoint(stop))
         checkpoint = file.of(given, stop, progress)
-        model = train_rbm(*parts, checkpoint)
+        model = train_model(*parts, checkpoint)
         checkpoint.complete()
     return model
 

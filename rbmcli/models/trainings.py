@@ -1,0 +1,58 @@
+"""Training a model of whatever kind, by its settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from rbmcli.config import AnyTrainSettings, BiasSettings, FactorizationSettings, TrainSettings
+from rbmcli.data.levels import Levels
+from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
+from rbmcli.models.effects_training import train_bias
+from rbmcli.models.factorization_training import train_factorization
+from rbmcli.models.levelled import LevelledRatings
+from rbmcli.models.rating_model import RatingModel
+from rbmcli.models.training import train_rbm
+from rbmcli.progress import Progress
+
+_TRAININGS: dict[type[AnyTrainSettings], Callable[..., RatingModel]] = {
+    BiasSettings: train_bias,
+    FactorizationSettings: train_factorization,
+}
+
+
+def train_model(
+    ratings: LevelledRatings,
+    held_out: np.ndarray,
+    levels: Levels,
+    settings: AnyTrainSettings,
+    progress: Progress,
+    checkpoint: Checkpoint = KEEPING_NOTHING,
+    measured: Callable[[RatingModel], None] | None = None,
+) -> RatingModel:
+    """Train a model on ratings, some of which serve as validation.
+
+    Parameters
+    ----------
+    ratings : LevelledRatings
+        All ratings.
+    held_out : ndarray of bool
+        Which of them serve as validation; none with ``settings.validation == "none"``.
+    levels : Levels
+        The scale.
+    settings : TrainSettings, BiasSettings or FactorizationSettings
+        The kind of model, and its training.
+    progress : Progress
+        Told how it goes.
+    checkpoint : Checkpoint
+        What keeps how far the training of an RBM has come; other kinds have none.
+    measured : callable, optional
+        Given the model that has not seen the validation ratings, before it is trained again with them.
+    """
+    parts = ratings, held_out, levels
+    if isinstance(settings, TrainSettings):
+        return train_rbm(*parts, settings, progress, checkpoint, measured=measured)
+    given: Any = settings
+    return _TRAININGS[type(settings)](*parts, given, progress, measured=measured)
