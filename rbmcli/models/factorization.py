@@ -13,8 +13,9 @@ import numpy as np
 
 from rbmcli.kernels.factor_folding import ItemSamples, fold_in
 from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.folding_model import sources_of
 from rbmcli.models.histories import Histories
-from rbmcli.models.mean_model import MeanModel, sources_of
+from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.predictor import Answers, Predictor
 
 

@@ -2,81 +2,26 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from rbmcli.config.base import Settings
-from rbmcli.data.ids import IdIndex
-from rbmcli.data.levels import Levels
-from rbmcli.models.calibration import Calibration, apply
-from rbmcli.models.histories import Histories
+from rbmcli.models.folding_model import FoldingModel
 from rbmcli.models.ordinal_link import OrdinalLink
-from rbmcli.models.predictor import Answers, Source
+from rbmcli.models.predictor import Answers
 
 
 @dataclass(frozen=True, kw_only=True)
-class MeanModel(ABC):
+class MeanModel(FoldingModel):
     """A model of an expected rating, whose users are folded in from their histories.
 
     Attributes
     ----------
-    settings : Settings
-        How it was fitted.
-    levels : Levels
-        The K levels of its scale.
-    user_ids, item_ids : IdIndex
-        The U users and M items of the training ratings.
-    user_ratings, item_ratings : ndarray of int64, shapes (U,) and (M,)
-        Training ratings of each.
-    item_prior : ndarray of float32, shape (M, K)
-        Base rates of each item.
-    global_prior : ndarray of float32, shape (K,)
-        Base rates of all training ratings.
-    user_hash : ndarray of uint64, shape (U,)
-        A hash of each training user's ratings.
     link : OrdinalLink
         What makes probabilities of expected ratings.
-    record : dict
-        JSON-ready facts of the training.
-    calibration : Calibration or None
-        What its probabilities are set right by.
     """
 
-    settings: Settings
-    levels: Levels
-    user_ids: IdIndex
-    item_ids: IdIndex
-    user_ratings: np.ndarray
-    item_ratings: np.ndarray
-    item_prior: np.ndarray
-    global_prior: np.ndarray
-    user_hash: np.ndarray
     link: OrdinalLink
-    record: dict[str, Any]
-    calibration: Calibration | None = None
-
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """Name of its kind."""
-
-    @property
-    def rows(self) -> str:
-        """Whose ratings are folded in."""
-        return "user"
-
-    @property
-    def takes_days(self) -> bool:
-        """Whether it makes use of the days of ratings."""
-        return False
-
-    @property
-    def takes_also_rated(self) -> bool:
-        """Whether it makes use of pairs whose rating is unknown."""
-        return False
 
     def answers(self, mean: np.ndarray, variance: np.ndarray, source: np.ndarray) -> Answers:
         """Return answers with the probabilities of expected ratings.
@@ -89,15 +34,4 @@ class MeanModel(ABC):
             Where each comes from.
         """
         probability = self.link.probabilities(mean, variance)
-        if self.calibration is not None:
-            own_words = np.flatnonzero(source <= Source.FOLDED_IN)
-            probability[own_words] = apply(self.calibration, probability[own_words])
-        return Answers(probability, mean, source)
-
-
-def sources_of(histories: Histories, user: np.ndarray, item: np.ndarray, count: np.ndarray) -> np.ndarray:
-    """Return where answers come from, uint8 (n,), by how many ratings of known items each user has left."""
-    by_user = np.where(histories.as_trained[user], Source.MODEL, Source.FOLDED_IN)
-    known_item = np.where(count > 0, by_user, Source.VISIBLE_PRIOR)
-    unknown_item = np.where(count > 0, Source.ROW_PRIOR, Source.GLOBAL_PRIOR)
-    return np.where(item >= 0, known_item, unknown_item).astype(np.uint8)
+        return Answers(self.calibrated(probability, source), mean, source)

@@ -39,6 +39,8 @@ class RatingModel(Protocol):
         What its probabilities are set right by.
     rows : {"user", "item"}
         Whose ratings make one training case.
+    members : tuple of RatingModel
+        Models that it is made of, each with all that is its own.
     takes_days, takes_also_rated : bool
         Whether it makes use of the days of ratings, and of pairs whose rating is unknown.
     """
@@ -101,6 +103,11 @@ class RatingModel(Protocol):
     @property
     def rows(self) -> str:
         """Whose ratings make one training case."""
+        ...
+
+    @property
+    def members(self) -> tuple[RatingModel, ...]:
+        """Models that it is made of."""
         ...
 
     @property

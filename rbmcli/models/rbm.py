@@ -17,6 +17,7 @@ from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.calibration import Calibration
 from rbmcli.models.form import form_of
 from rbmcli.models.priors import day_smoothings, smoothings
+from rbmcli.models.rating_model import RatingModel
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,11 @@ class Rbm:
     def rows(self) -> str:
         """Whose ratings make one training case, "user" or "item"."""
         return self.settings.by
+
+    @property
+    def members(self) -> tuple[RatingModel, ...]:
+        """Models that it is made of: none."""
+        return ()
 
     @property
     def takes_days(self) -> bool:

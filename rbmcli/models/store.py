@@ -15,6 +15,7 @@ from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import digest, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models import effects_file, factorization_file, rbm_file
+from rbmcli.models.member_tables import joined, parted
 from rbmcli.models.rating_model import RatingModel
 
 _FILES: dict[str, Any] = {file.KIND: file for file in (rbm_file, effects_file, factorization_file)}
@@ -22,13 +23,13 @@ _FILES: dict[str, Any] = {file.KIND: file for file in (rbm_file, effects_file, f
 
 _DESCRIBED = frozenset(
     ("format", "format_version", "fingerprint", "command", "kind", "K", "levels", "edges", "global_prior")
-) | frozenset(("settings", "seed", "calibration"))
+) | frozenset(("settings", "seed", "calibration", "members"))
 
 
 def save_model(model: RatingModel, target: Target) -> None:
     """Write a model to a Parquet file, whole or not at all; '-' is standard output."""
     metadata = {**_describe(model), "fingerprint": fingerprint(model)}
-    write_table(_FILES[model.kind].as_table(model), target, MODEL, metadata)
+    write_table(_as_table(model), target, MODEL, metadata)
 
 
 def load_model(path: str | os.PathLike[str]) -> RatingModel:
@@ -43,11 +44,12 @@ def load_model(path: str | os.PathLike[str]) -> RatingModel:
     """
     with local_copy(path) as (copy, where):
         table, metadata = read_parquet(copy, MODEL, name=where)
-    if metadata.get("kind") not in _FILES:
-        raise MismatchError(
-            f"{where}: a model of kind '{metadata.get('kind')}', expected {' or '.join(map(repr, _FILES))}",
-            hint="read it with the version of rbmcli that wrote it, or a newer one",
-        )
+    for kind in _kinds_of(metadata):
+        if kind not in _FILES:
+            raise MismatchError(
+                f"{where}: a model of kind '{kind}', expected {' or '.join(map(repr, _FILES))}",
+                hint="read it with the version of rbmcli that wrote it, or a newer one",
+            )
     try:
         model = _from_table(table, metadata)
     except (LookupError, TypeError, ValueError, pa.ArrowException, UsageError) as error:
@@ -62,12 +64,26 @@ def fingerprint(model: RatingModel) -> str:
     file = _FILES[model.kind]
     ids = [json.dumps(index.values.to_pylist()).encode() for index in file.ids_of(model)]
     text = json.dumps(_describe(model), sort_keys=True, allow_nan=False).encode()
-    return digest(text, *ids, *(np.ascontiguousarray(array).tobytes() for array in file.arrays_of(model)))
+    members = [fingerprint(member).encode() for member in model.members]
+    arrays = (np.ascontiguousarray(array).tobytes() for array in file.arrays_of(model))
+    return digest(text, *ids, *arrays, *members)
 
 
 def bytes_of(model: RatingModel) -> int:
     """Return about the bytes of the file of a model."""
-    return sum(array.nbytes for array in _FILES[model.kind].arrays_of(model))
+    own = sum(array.nbytes for array in _FILES[model.kind].arrays_of(model))
+    return own + sum(bytes_of(member) for member in model.members)
+
+
+def _as_table(model: RatingModel) -> pa.Table:
+    own: pa.Table = _FILES[model.kind].as_table(model)
+    return joined(own, [_as_table(member) for member in model.members])
+
+
+def _kinds_of(metadata: dict[str, Any]) -> list[Any]:
+    """Return the kinds of a model and of all that it is made of."""
+    inner = [kind for member in metadata.get("members", []) for kind in _kinds_of(member)]
+    return [metadata.get("kind"), *inner]
 
 
 def _describe(model: RatingModel) -> dict[str, Any]:
@@ -81,6 +97,7 @@ def _describe(model: RatingModel) -> dict[str, Any]:
         "seed": model.settings.as_dict()["seed"],
         **_FILES[model.kind].facts_of(model),
         **({} if model.calibration is None else {"calibration": model.calibration.as_dict()}),
+        **({"members": [_describe(member) for member in model.members]} if model.members else {}),
         **model.record,
     }
 
@@ -88,5 +105,8 @@ def _describe(model: RatingModel) -> dict[str, Any]:
 def _from_table(table: pa.Table, metadata: dict[str, Any]) -> RatingModel:
     file = _FILES[metadata["kind"]]
     record = {key: value for key, value in metadata.items() if key not in _DESCRIBED | frozenset(file.FACTS)}
-    model: RatingModel = file.from_table(table, metadata, record)
+    described = metadata.get("members", [])
+    own, tables = parted(table, len(described))
+    members = [_from_table(*each) for each in zip(tables, described, strict=True)]
+    model: RatingModel = file.from_table(own, metadata, record, *([tuple(members)] if members else []))
     return model
