@@ -83,4 +83,46 @@ class Progress:
         yield Step()
 
 
+class PartProgress(Progress):
+    """Passes on what is told within a part of a run, so that a run of many parts tells a few lines of each.
+
+    Warnings are warnings still, all else are details, with the name of the part before them.
+
+    Parameters
+    ----------
+    progress : Progress
+        Told of it.
+    name : str
+        Name of the part.
+    """
+
+    def __init__(self, progress: Progress, name: str) -> None:
+        self._progress, self._name = progress, name
+
+    def info(self, message: str) -> None:
+        """Tell it as a detail."""
+        self._progress.detail(f"{self._name}: {message}")
+
+    def detail(self, message: str) -> None:
+        """Tell it as a detail."""
+        self._progress.detail(f"{self._name}: {message}")
+
+    def warn(self, message: str) -> None:
+        """Tell it."""
+        self._progress.warn(f"{self._name}: {message}")
+
+    def epoch(self, report: EpochReport) -> None:
+        """Tell the figures of an epoch as a detail."""
+        figures = f"loss {report.loss:.4f}"
+        if report.valid_rmse is not None:
+            figures += f", validation RMSE {report.valid_rmse:.4f}{', best' if report.is_best else ''}"
+        self._progress.detail(f"{self._name}: epoch {report.epoch}/{report.epochs}: {figures}")
+
+    @contextmanager
+    def step(self, description: str, total: int | None = None, *, is_brief: bool = False) -> Iterator[Step]:
+        """Surround a step, which is one of many."""
+        with self._progress.step(f"{self._name}: {description}", total, is_brief=True) as step:
+            yield step
+
+
 SILENT = Progress()

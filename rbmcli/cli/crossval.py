@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from rbmcli.cli.blend_options import Blending
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
@@ -72,6 +73,7 @@ def command(
     discriminative: Discriminative,
     effects: Effects,
     factorization: Factorization,
+    blending: Blending,
     holding_out: HoldingOut,
     also_rated: AlsoRated = None,
     resamples: Resamples = _DEFAULTS.resamples,
@@ -97,8 +99,9 @@ def command(
         rbmcli crossval ratings.csv --folds 10 --config best.toml -o crossval
     """
     machine_groups = (machine, learning, divergence, discriminative)
-    given = settings_by_kind(preset, machine_groups, factorization, effects)
-    train_settings = training_settings(model, given, holding_out, running.seed)
+    kind = "blend" if preset == "best" and model == "rbm" else model
+    given = settings_by_kind(kind, preset, machine_groups, factorization, effects, blending)
+    train_settings = training_settings(kind, given, holding_out, running.seed)
     settings = CrossvalSettings(folds=folds, resamples=resamples)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.crossval import crossval

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rbmcli.cli.blend_options import Blending
 from rbmcli.config import FactorizationSettings
 
 EFFECTS = "User and item effects (--model bias)"
@@ -75,10 +76,16 @@ class Factorization:
 
 
 def settings_by_kind(
-    preset: str, machine_groups: Iterable[object], factorization: Factorization, effects: Effects
+    model: str,
+    preset: str,
+    machine_groups: Iterable[object],
+    factorization: Factorization,
+    effects: Effects,
+    blending: Blending,
 ) -> dict[str, dict[str, Any]]:
-    """Return the settings that options give each kind of model, by its name."""
-    machine = {"preset": preset}
+    """Return the settings that options give each kind of model, by its name; `model` is that wanted."""
+    machine = {} if preset == "best" else {"preset": preset}
     for group in machine_groups:
         machine |= vars(group)
-    return {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
+    single = {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
+    return single | blending.settings(model, preset)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rbmcli.cli.blend_options import Blending
 from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
@@ -46,6 +47,7 @@ def command(
     discriminative: Discriminative,
     effects: Effects,
     factorization: Factorization,
+    blending: Blending,
     validating: Validating,
     keeping: Keeping,
     reading: Reading,
@@ -64,8 +66,9 @@ def command(
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
     """
     machine_groups = (machine, learning, divergence, discriminative)
-    given = settings_by_kind(preset, machine_groups, factorization, effects)
-    settings = training_settings(model, given, validating, running.seed)
+    kind = "blend" if preset == "best" and model == "rbm" else model
+    given = settings_by_kind(kind, preset, machine_groups, factorization, effects, blending)
+    settings = training_settings(kind, given, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train
 
@@ -101,6 +104,8 @@ def command(
         "ratings": result.model.record["n_ratings"],
         "levels": [float(value) for value in result.model.levels.values],
     }
+    if result.model.members:
+        figures["members"] = result.model.record["of_members"]
     if running.json:
         told = result.model.settings.as_dict()
         print_result(CommandResult("train", told, figures, [output], running.seed), progress)

@@ -16,20 +16,22 @@ DISCRIMINATIVE = "Discriminative training"
 _DEFAULTS = TrainSettings()
 
 Model = Annotated[
-    Literal["rbm", "mf", "bias"],
+    Literal["rbm", "mf", "bias", "ensemble", "blend"],
     typer.Option(
         "--model",
         help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. bias: regularised "
-        "effects of users and items, the floor of comparisons. The latter two have panels of their own.",
+        "effects of users and items, the floor of comparisons. ensemble: one of these over several seeds. "
+        "blend: several of these. All but rbm have panels of their own.",
         rich_help_panel=MODEL,
     ),
 ]
 Preset = Annotated[
-    Literal["fast", "accurate"],
+    Literal["fast", "accurate", "best"],
     typer.Option(
         "--preset",
         help="fast: one training at settings that suit the data. accurate: try orientation and objective "
-        "on validation ratings, as far as they are not given, and train the best again on all ratings.",
+        "on validation ratings, as far as they are not given, and train the best again on all ratings. "
+        "best: a blend of several models, the most accurate predictions there are.",
         rich_help_panel=MODEL,
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +19,7 @@ Refit = Annotated[
     typer.Option(
         "--refit/--no-refit",
         help="Then train on all ratings, those for validation too, for the best number of epochs "
-        "[default: with preset accurate, and with --model mf and bias].",
+        "[default: with preset accurate, and with every --model but rbm].",
         show_default=False,
         rich_help_panel=TRAINING,
     ),
@@ -98,8 +98,8 @@ def training_settings(
         If they do not go together.
     """
     for other, values in given.items():
-        defaults = SETTINGS_OF[other]()
-        strange = [name for name, value in values.items() if value != getattr(defaults, name)]
+        defaults = {entry.name: entry.default for entry in fields(SETTINGS_OF[other])}
+        strange = [name for name, value in values.items() if value != defaults[name]]
         if other != kind and strange:
             options = ", ".join("--" + name.replace("_", "-") for name in strange)
             raise UsageError(

@@ -1,4 +1,4 @@
-"""The kinds of models that can be trained, and what settings each has."""
+"""The kinds of models that can be trained by themselves, and what settings each has."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rbmcli.config.effects import BiasSettings
 from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.config.train import TrainSettings
 
-AnyTrainSettings = TrainSettings | BiasSettings | FactorizationSettings
-"""Settings of a training, of whatever kind of model."""
+SingleSettings = TrainSettings | BiasSettings | FactorizationSettings
+"""Settings of a training of one model, of whatever kind."""
 
-SETTINGS_OF: Mapping[str, type[AnyTrainSettings]] = {
+SINGLE_KINDS: Mapping[str, type[SingleSettings]] = {
     "rbm": TrainSettings,
     "mf": FactorizationSettings,
     "bias": BiasSettings,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -100,20 +100,21 @@ class Histories:
         items = IdIndex.of(item)
         item_code = items.lookup(item)
         rated = CompressedRows.build(code, item_code, level, (len(users), len(items)))
-        model_user = model.user_ids.lookup(users.values)
-        hashes = hash_ratings(code, hash_ids(items.values)[item_code], level, len(users))
         levels = len(model.levels)
         key = code.astype(np.int64) * levels + level
         return cls(
             users,
             items,
             rated,
-            model.item_ids.lookup(items.values),
-            model_user,
-            (model_user >= 0) & (hashes == model.user_hash[model_user]),
+            *_in_terms_of(model, users, items, rated),
             np.bincount(key, minlength=len(users) * levels).reshape(len(users), levels),
             None if day is None else day[wanted][np.lexsort((item_code, code))],
         )
+
+    def of(self, model: RatingModel) -> Histories:
+        """Return the same ratings in the terms of another model, which has the same scale."""
+        model_item, model_user, as_trained = _in_terms_of(model, self.users, self.items, self.rated)
+        return replace(self, model_item=model_item, model_user=model_user, as_trained=as_trained)
 
     def known(self) -> CompressedRows:
         """Return the ratings of items that the model knows, over the model's items."""
@@ -136,3 +137,14 @@ class Histories:
             Positions in `users` and `items`; -1 for an item outside.
         """
         return self.rated.level_of(user, item, missing=NOT_OWN)
+
+
+def _in_terms_of(
+    model: RatingModel, users: IdIndex, items: IdIndex, rated: CompressedRows
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return a model's index of each item and of each user, and which users' ratings it was trained on."""
+    model_user = model.user_ids.lookup(users.values)
+    item_hash = hash_ids(items.values)[rated.column]
+    hashes = hash_ratings(rated.row_of_each(), item_hash, rated.level, len(users))
+    as_trained = (model_user >= 0) & (hashes == model.user_hash[model_user])
+    return model.item_ids.lookup(items.values), model_user, as_trained

@@ -9,10 +9,10 @@ from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.models import rbm_vectors
 from rbmcli.models.also_rated import for_asked
+from rbmcli.models.blend import BlendModel, BlendPredictor, side_by_side
 from rbmcli.models.effects import BiasModel, BiasPredictor
 from rbmcli.models.factorization import FactorizationModel, FactorizationPredictor, vectors_of_factors
 from rbmcli.models.histories import Histories
-from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
@@ -45,11 +45,16 @@ def predictor_of(
         return BiasPredictor(model, histories)
     if isinstance(model, FactorizationModel):
         return FactorizationPredictor(model, histories)
+    if isinstance(model, BlendModel):
+        members = [predictor_of(each, histories.of(each), exact=exact) for each in model.members]
+        return BlendPredictor(model, histories, members)
     return RbmPredictor(_rbm(model), histories, exact=exact, also_rated=also_rated)
 
 
 def has_vectors(model: RatingModel) -> bool:
     """Return whether a model holds anything of items by which they could be alike."""
+    if isinstance(model, BlendModel):
+        return any(has_vectors(member) for member in model.members)
     return not isinstance(model, BiasModel)
 
 
@@ -59,23 +64,27 @@ def item_vectors(model: RatingModel) -> np.ndarray:
         return np.zeros((len(model.item_ids), 1))
     if isinstance(model, FactorizationModel):
         return vectors_of_factors(model)
+    if isinstance(model, BlendModel):
+        members = [member for member in model.members if has_vectors(member)]
+        places = [member.item_ids.lookup(model.item_ids.values) for member in members]
+        return side_by_side([item_vectors(member) for member in members], places)
     return rbm_vectors.item_vectors(_rbm(model))
 
 
 def starting_point(model: RatingModel, histories: Histories, item: int, own: int) -> dict[str, np.ndarray]:
     """Return level probabilities that lead to a prediction, see `rbmcli.models.starting_point`."""
-    if isinstance(model, MeanModel):
+    if not isinstance(model, Rbm):
         return base_rates(model, histories, item, own)
-    return starting_point_of_rbm(_rbm(model), histories, item, own)
+    return starting_point_of_rbm(model, histories, item, own)
 
 
 def also_rated_for(
     model: RatingModel, users: IdIndex, history: pa.Table, pairs: pa.Table
 ) -> CompressedRows | None:
     """Return pairs of unknown rating as a model needs them; None for one that makes no use of them."""
-    if isinstance(model, MeanModel):
+    if not isinstance(model, Rbm):
         return None
-    return for_asked(_rbm(model), users, history, pairs)
+    return for_asked(model, users, history, pairs)
 
 
 def _rbm(model: RatingModel) -> Rbm:

@@ -7,12 +7,22 @@ from typing import Any
 
 import numpy as np
 
-from rbmcli.config import AnyTrainSettings, BiasSettings, FactorizationSettings, TrainSettings
+from rbmcli.config import (
+    AnyTrainSettings,
+    BiasSettings,
+    BlendSettings,
+    EnsembleSettings,
+    FactorizationSettings,
+    TrainSettings,
+)
 from rbmcli.data.levels import Levels
+from rbmcli.models.blend_members import members_of
+from rbmcli.models.blend_training import train_blend
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
 from rbmcli.models.effects_training import train_bias
 from rbmcli.models.factorization_training import train_factorization
-from rbmcli.models.levelled import LevelledRatings
+from rbmcli.models.kinds import predictor_of
+from rbmcli.models.levelled import LevelledRatings, shape_of
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.training import train_rbm
 from rbmcli.progress import Progress
@@ -42,17 +52,21 @@ def train_model(
         Which of them serve as validation; none with ``settings.validation == "none"``.
     levels : Levels
         The scale.
-    settings : TrainSettings, BiasSettings or FactorizationSettings
+    settings : AnyTrainSettings
         The kind of model, and its training.
     progress : Progress
         Told how it goes.
     checkpoint : Checkpoint
         What keeps how far the training of an RBM has come; other kinds have none.
     measured : callable, optional
-        Given the model that has not seen the validation ratings, before it is trained again with them.
+        Given the model that has not seen the validation ratings, before it is trained again with them; not
+        for a blend or an ensemble.
     """
     parts = ratings, held_out, levels
     if isinstance(settings, TrainSettings):
         return train_rbm(*parts, settings, progress, checkpoint, measured=measured)
+    if isinstance(settings, BlendSettings | EnsembleSettings):
+        members = members_of(settings, shape_of(*parts))
+        return train_blend(*parts, settings, members, progress, train_model, predictor_of)
     given: Any = settings
     return _TRAININGS[type(settings)](*parts, given, progress, measured=measured)

@@ -33,9 +33,8 @@ from rbmcli.pipeline.crossval_fold import COMMAND, MeasuredFold, measure_all, me
 from rbmcli.pipeline.crossval_input import CrossvalInput, read_crossval_input
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import MODEL_NAME
-from rbmcli.pipeline.fold_progress import FoldProgress
 from rbmcli.pipeline.gates import check_gates, parse_gates
-from rbmcli.progress import SILENT, Progress
+from rbmcli.progress import SILENT, PartProgress, Progress
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def _run_folds(given: CrossvalInput, folder: CrossvalFolder | None, progress: Pr
     """Do all folds that are not done, and measure all."""
     folds = []
     for number in range(1, given.folds + 1):
-        name, inner = f"fold {number} of {given.folds}", FoldProgress(progress, number)
+        name, inner = f"fold {number} of {given.folds}", PartProgress(progress, f"fold {number}")
         made = None if folder is None else folder.kept.get(number)
         if made is None:
             sizes = given.part_outside(number).num_rows, given.part_in(number).num_rows

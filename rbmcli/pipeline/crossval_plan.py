@@ -15,10 +15,9 @@ from rbmcli.pipeline.crossval_files import (
     fold_file,
 )
 from rbmcli.pipeline.crossval_input import CrossvalInput, read_crossval_input
-from rbmcli.pipeline.fold_progress import FoldProgress
 from rbmcli.pipeline.plans import Plan, PlannedOutput, answer_bytes, size_of, stands, training_plan
 from rbmcli.pipeline.training_input import read_training
-from rbmcli.progress import Progress
+from rbmcli.progress import PartProgress, Progress
 
 _FIGURES, _FIGURES_BYTES = 13, 60
 """Rows of the metrics for each fold, and bytes of a row."""
@@ -48,7 +47,7 @@ def plan_crossval(
         given.settings,
         given.input_settings,
         given.level_settings,
-        FoldProgress(progress, 1),
+        PartProgress(progress, "fold 1"),
     )
     # What is told of the first fold is true of the others but for a few users and items.
     of_fold, _, memory = training_plan(training, given.settings)

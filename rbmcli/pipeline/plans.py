@@ -6,7 +6,7 @@ import io
 import resource
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from rbmcli.config import (
     AnyTrainSettings,
+    BlendSettings,
+    EnsembleSettings,
     FactorizationSettings,
     InputSettings,
     LevelSettings,
@@ -28,6 +30,7 @@ from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
 from rbmcli.data.storage import write_to
 from rbmcli.kernels.arrays import Parameters
+from rbmcli.models.blend_members import members_of
 from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
@@ -170,6 +173,12 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         "held_out": int(given.held_out.sum()),
     }
     memory = peak_memory() + shape.ratings * _BATCH_BYTES
+    if isinstance(given.settings, BlendSettings | EnsembleSettings):
+        members = members_of(given.settings, shape)
+        parts = [training_plan(replace(given, settings=each.settings), each.settings) for each in members]
+        numbers = sum(part[1] for part in parts)
+        facts |= {"members": [each.told for each in members], "settings": given.settings.as_dict()}
+        return facts, numbers, max(part[2] for part in parts) + numbers
     if not isinstance(given.settings, TrainSettings):
         numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
         if isinstance(given.settings, FactorizationSettings):
