@@ -51,23 +51,22 @@ class Member:
         for pair in filter(None, (part.strip() for part in listed.split(","))):
             name, has_value, value = pair.partition("=")
             values[name.strip().removeprefix("--").replace("-", "_")] = _read(value) if has_value else True
-        return cls.from_dict({"kind": kind, "settings": values}, f"--member {text}")
+        possible = [entry.name for entry in fields(SINGLE_KINDS[kind]) if entry.name not in _FROM_THE_BLEND]
+        for name in values:
+            if name not in possible:
+                raise UsageError(
+                    f"--member {text}: {kind} has no setting '{name}'",
+                    hint=f"it has {', '.join(each.replace('_', '-') for each in possible)}",
+                )
+        try:
+            return cls.from_dict({"kind": kind, "settings": values})
+        except TypeError:
+            raise UsageError(f"--member {text}: a value is of the wrong type") from None
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], where: str = "a member") -> Member:
-        """Return what `dataclasses.asdict` has made plain values of; raises `UsageError` as `of`."""
-        kind = SINGLE_KINDS[values["kind"]]
-        possible = [entry.name for entry in fields(kind) if entry.name not in _FROM_THE_BLEND]
-        strange = [name for name in values["settings"] if name not in (*possible, *_FROM_THE_BLEND)]
-        if strange:
-            raise UsageError(
-                f"{where}: {values['kind']} has no setting '{strange[0]}'",
-                hint=f"it has {', '.join(name.replace('_', '-') for name in possible)}",
-            )
-        try:
-            return cls(values["kind"], kind(**values["settings"]))
-        except TypeError:
-            raise UsageError(f"{where}: a value is of the wrong type") from None
+    def from_dict(cls, values: Mapping[str, Any]) -> Member:
+        """Return what `dataclasses.asdict` has made plain values of."""
+        return cls(values["kind"], SINGLE_KINDS[values["kind"]](**values["settings"]))
 
     def within(self, settings: BlendSettings | EnsembleSettings) -> Member:
         """Return the same with what all members share with the blend."""

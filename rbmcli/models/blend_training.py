@@ -86,7 +86,7 @@ def train_blend(
     order = ratings.codes.order()
     return BlendModel(
         settings=settings,
-        combination=combination,
+        combination=combination.as_stored(),
         members=tuple(each.model for each in trained),
         record={
             "best_epoch": 1,

@@ -87,6 +87,11 @@ class Combination:
         share = np.full(models, 1 / models)
         return cls(0.0, np.zeros(1), np.zeros(1), share[None, None], share)
 
+    def as_stored(self) -> Combination:
+        """Return it with numbers that a float32 holds."""
+        arrays = (self.user_knots, self.item_knots, self.weights, self.pool)
+        return Combination(self.centre, *(array.astype(np.float32).astype(np.float64) for array in arrays))
+
     def weights_of(self, user_count: np.ndarray, item_count: np.ndarray) -> np.ndarray:
         """Return w for pairs whose user and item have so many ratings, float64 (n, M)."""
         basis = _basis(user_count, item_count, self.user_knots, self.item_knots)
