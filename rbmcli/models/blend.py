@@ -80,7 +80,7 @@ class BlendPredictor(Predictor):
         mean = np.full(len(user), combination.centre)
         probability = np.zeros((len(user), len(model.levels)), np.float32)
         for place, (member, items) in enumerate(zip(self._members, self._items, strict=True)):
-            said = member.answers(user, items[item], own, day)
+            said = member.answers(user, items[item], own, day if member.model.takes_days else None)
             mean += weights[:, place] * (said.prediction - combination.centre)
             probability += np.float32(combination.pool[place]) * said.probability
         source = sources_of(self.histories, user, item, count)

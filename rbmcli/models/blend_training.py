@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from rbmcli.config import BlendSettings, EnsembleSettings, Member, SingleSettings
 from rbmcli.data.ids import IdIndex
-from rbmcli.data.levels import UNKNOWN, Levels
+from rbmcli.data.levels import Levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import draw_folds
 from rbmcli.kernels.scoring import NOT_OWN
@@ -178,6 +178,7 @@ def _trained(
 ) -> _Trained:
     """Train a member on the ratings outside each part, and the first time then on all, if that is wanted."""
     said: list[tuple[np.ndarray, np.ndarray]] = []
+    given = ratings if member.settings.day_bias else dataclasses.replace(ratings, day=None)
     models = []
     for number, part in enumerate(parts or [np.zeros(len(ratings.level), bool)]):
         settings: SingleSettings = member.settings
@@ -186,10 +187,10 @@ def _trained(
             settings = dataclasses.replace(settings, refit=False)
 
         def measured(model: RatingModel, part: np.ndarray = part) -> None:
-            said.append(_said_of(model, ratings, part, predictor_of))
+            said.append(_said_of(model, given, part, predictor_of))
 
         hook = measured if parts else None
-        models.append(train(ratings, part, levels, settings, progress, measured=hook))
+        models.append(train(given, part, levels, settings, progress, measured=hook))
     return _Trained(models[0], said)
 
 
@@ -198,7 +199,7 @@ def _said_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what a model says of a part of the ratings, given the others as histories, in their order.
 
-    That is its prediction, and the probability that it gives the level; NaN where the rating is on none.
+    That is its prediction, and the probability that it gives the level.
     """
     codes, order = ratings.codes, ratings.codes.order()
     asked, known = order[part[order]], order[~part[order]]
@@ -222,9 +223,8 @@ def _said_of(
         np.full(len(asked), NOT_OWN, np.uint8),
         None if ratings.day is None else ratings.day[asked],
     )
-    level = ratings.level[asked]
-    likelihood = answers.probability[np.arange(len(asked)), np.where(level == UNKNOWN, 0, level)]
-    return answers.prediction, np.where(level == UNKNOWN, np.nan, likelihood.astype(np.float64))
+    likelihood = answers.probability[np.arange(len(asked)), ratings.level[asked]]
+    return answers.prediction, likelihood.astype(np.float64)
 
 
 def _unseen(
@@ -245,9 +245,6 @@ def _unseen(
 
 
 def _figures(prediction: np.ndarray, likelihood: np.ndarray, unseen: Unseen) -> dict[str, Any]:
-    """Return RMSE, and NLL of the ratings that are on a level, as a record names them."""
-    on_level = likelihood[~np.isnan(likelihood)]
-    return {
-        "valid_rmse": rmse(prediction, unseen.rating),
-        "valid_nll": float(np.mean(-np.log(np.maximum(on_level, PROBABILITY_FLOOR)))),
-    }
+    """Return RMSE and NLL as a record names them."""
+    surprise = -np.log(np.maximum(likelihood, PROBABILITY_FLOOR))
+    return {"valid_rmse": rmse(prediction, unseen.rating), "valid_nll": float(np.mean(surprise))}

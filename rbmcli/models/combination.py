@@ -41,7 +41,7 @@ class Unseen(NamedTuple):
     predictions : ndarray of float64, shape (n, M)
         What each predicts.
     likelihood : ndarray of float64, shape (n, M)
-        Probability that each gives the level of the rating; NaN where it is on none.
+        Probability that each gives the level of the rating.
     rating : ndarray of float64, shape (n,)
         The ratings.
     user_count, item_count : ndarray of int64, shape (n,)
@@ -125,8 +125,7 @@ def fit_combination(unseen: Unseen) -> Combination:
     given = unseen.predictions - centre, unseen.rating - centre
     weights = _fit_weights(*given, basis, _chosen_penalty(*given, basis))
     grid = len(knots[0]), len(knots[1]), unseen.predictions.shape[1]
-    on_level = unseen.likelihood[~np.isnan(unseen.likelihood).any(axis=1)]
-    return Combination(centre, *knots, weights.reshape(grid), fit_pool(on_level))
+    return Combination(centre, *knots, weights.reshape(grid), fit_pool(unseen.likelihood))
 
 
 def _knots(count: np.ndarray) -> np.ndarray:

@@ -107,7 +107,8 @@ class BiasPredictor(Predictor):
         count[is_own] -= 1
         mean, variance = model.effects.said(residual, count, item)
         mean = np.clip(mean, values[0], values[-1])
-        return model.answers(mean, variance, sources_of(self.histories, user, item, count))
+        source = sources_of(self.histories, user, item, count)
+        return model.answers(mean, variance, source, self.histories.count_left(user, own), item)
 
     def _residual_of(self, item: np.ndarray, level: np.ndarray) -> np.ndarray:
         effects = self.model.effects

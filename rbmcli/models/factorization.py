@@ -69,7 +69,8 @@ class FactorizationPredictor(Predictor):
             (float(values[0]), float(values[-1])),
         )
         count = np.diff(self._known.start)[user] - is_own
-        return self.model.answers(mean, variance, sources_of(self.histories, user, item, count))
+        source = sources_of(self.histories, user, item, count)
+        return self.model.answers(mean, variance, source, self.histories.count_left(user, own), item)
 
 
 def expected(

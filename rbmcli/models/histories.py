@@ -128,6 +128,21 @@ class Histories:
         day = np.full(len(item), NO_DAY) if self.day is None else self.day
         return Occasions(self.rated.row_of_each(), item, self.rated.level, day).take(item >= 0)
 
+    def count_left(self, user: np.ndarray, own: np.ndarray) -> np.ndarray:
+        """Return the ratings at each level that each pair's user has given to other items, int64 (pairs, K).
+
+        Parameters
+        ----------
+        user : ndarray of int32, shape (pairs,)
+            Positions in `users`.
+        own : ndarray of uint8, shape (pairs,)
+            Level of the user's rating of the pair; `NOT_OWN` where there is none.
+        """
+        counts = self.count[user]
+        pairs = np.flatnonzero(own != NOT_OWN)
+        counts[pairs, own[pairs]] -= 1
+        return counts
+
     def own_level(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return the level at which a user has rated an item, uint8; `NOT_OWN` where there is no rating.
 

@@ -1,4 +1,4 @@
-"""What models of an expected rating have in common: a link that makes level probabilities of it."""
+"""What models of an expected rating have in common: what makes level probabilities of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmcli.models.folding_model import FoldingModel
+from rbmcli.models.level_habits import LevelHabits
 from rbmcli.models.ordinal_link import OrdinalLink
 from rbmcli.models.predictor import Answers
 
@@ -19,11 +20,16 @@ class MeanModel(FoldingModel):
     ----------
     link : OrdinalLink
         What makes probabilities of expected ratings.
+    habits : LevelHabits
+        What is added to them for who rates, and for what is rated.
     """
 
     link: OrdinalLink
+    habits: LevelHabits
 
-    def answers(self, mean: np.ndarray, variance: np.ndarray, source: np.ndarray) -> Answers:
+    def answers(
+        self, mean: np.ndarray, variance: np.ndarray, source: np.ndarray, count: np.ndarray, item: np.ndarray
+    ) -> Answers:
         """Return answers with the probabilities of expected ratings.
 
         Parameters
@@ -32,6 +38,13 @@ class MeanModel(FoldingModel):
             Expected ratings on the scale, and their variance.
         source : ndarray of uint8, shape (n,)
             Where each comes from.
+        count : ndarray of int, shape (n, K)
+            Known ratings of each pair's user at each level, without that of the pair.
+        item : ndarray of int, shape (n,)
+            Index of each item; -1 for one that is not known.
         """
+        # A last line is what the index -1 finds.
+        item_share = np.vstack([self.item_prior, self.global_prior])[item]
         probability = self.link.probabilities(mean, variance)
+        probability = self.habits.added(probability, count, item_share, self.global_prior)
         return Answers(self.calibrated(probability, source), mean, source)

@@ -12,6 +12,7 @@ from rbmcli.config import AnyTrainSettings
 from rbmcli.data.hashing import hash_ids
 from rbmcli.data.levels import Levels
 from rbmcli.models.histories import hash_ratings
+from rbmcli.models.level_habits import LevelHabits, fit_habits
 from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.metrics import nll, rmse
@@ -91,10 +92,11 @@ def train_mean_model(
     order = ratings.codes.order()
     kept, asked = order[~held_out[order]], order[held_out[order]]
     fitted = fit(kept, asked, None)
-    link = OrdinalLink.around(levels, fitted.deviation)
+    link, habits = OrdinalLink.around(levels, fitted.deviation), LevelHabits.none(len(levels))
     reports = fitted.reports
     if len(asked):
-        link, *figures = measured_link(ratings, asked, *fitted.expected(), levels)
+        said = fitted.expected()
+        link, habits, *figures = _measured(ratings, kept, asked, *said, levels)
         reports[-1] |= {"valid_rmse": figures[0], "valid_nll": figures[1]}
         progress.info(f"on the validation ratings: RMSE {figures[0]:.4f}, NLL {figures[1]:.4f}")
     record = {
@@ -107,7 +109,9 @@ def train_mean_model(
     def assembled() -> MeanModel:
         _, known_items = known_of(ratings, kept)
         parts = common_parts(ratings, kept, levels)
-        return fitted.model(known_items, settings=settings, link=link, record=dict(record), **parts)
+        return fitted.model(
+            known_items, settings=settings, link=link, habits=habits, record=dict(record), **parts
+        )
 
     if measured is not None:
         measured(assembled())
@@ -117,25 +121,30 @@ def train_mean_model(
     return assembled()
 
 
-def measured_link(
-    ratings: LevelledRatings, asked: np.ndarray, mean: np.ndarray, variance: np.ndarray, levels: Levels
-) -> tuple[OrdinalLink, float, float]:
-    """Return the link that suits validation ratings, and the RMSE and the NLL of a model with it on these.
-
-    Parameters
-    ----------
-    ratings : LevelledRatings
-        All ratings.
-    asked : ndarray of int
-        Which of them are for validation.
-    mean, variance : ndarray of float64
-        What the model expects of these, on the scale, and its variance.
-    levels : Levels
-        The scale.
-    """
-    level, rating = ratings.level[asked], ratings.rating[asked].astype(np.float64)
+def _measured(
+    ratings: LevelledRatings,
+    learned: np.ndarray,
+    asked: np.ndarray,
+    mean: np.ndarray,
+    variance: np.ndarray,
+    levels: Levels,
+) -> tuple[OrdinalLink, LevelHabits, float, float]:
+    """Return the link and the habits that suit validation ratings, and RMSE and NLL on these."""
+    codes, level, rating = ratings.codes, ratings.level[asked], ratings.rating[asked].astype(np.float64)
     link = fit_link(mean, variance, level, rating, levels)
-    return link, rmse(mean, rating), nll(link.probabilities(mean, variance), level)
+    counts = [
+        level_counts(code[learned], ratings.level[learned], len(ids), len(levels))[code[asked]]
+        for code, ids in ((codes.user_codes, codes.users), (codes.item_codes, codes.items))
+    ]
+    overall = global_prior(ratings.level[learned], len(levels))
+    given = link.probabilities(mean, variance), counts[0], _item_prior(counts[1], overall), overall
+    habits = fit_habits(*given, level)
+    return link, habits, rmse(mean, rating), nll(habits.added(*given), level)
+
+
+def _item_prior(counts: np.ndarray, overall: np.ndarray) -> np.ndarray:
+    """Return shares of the levels among ratings of items, held to those among all, from (n, K) counts."""
+    return np.asarray((counts + STRENGTH * overall) / (counts.sum(axis=1, keepdims=True) + STRENGTH))
 
 
 def known_of(ratings: LevelledRatings, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +170,7 @@ def common_parts(ratings: LevelledRatings, kept: np.ndarray, levels: Levels) -> 
     hashes = hash_ratings(user, hash_ids(codes.items.values)[item], level, users)
     overall = global_prior(level, len(levels))
     counts = level_counts(item, level, items, len(levels))
-    prior = (counts + STRENGTH * overall) / (counts.sum(axis=1, keepdims=True) + STRENGTH)
+    prior = _item_prior(counts, overall)
     known_users, known_items = known_of(ratings, kept)
     return {
         "levels": levels,

@@ -100,7 +100,7 @@ class RbmPredictor(Predictor):
             A `Source` each.
         """
         has_own = own != NOT_OWN
-        others = self._history_left(user, own)
+        others = self.histories.count_left(user, own)
         probability = np.empty((len(user), len(self.model.levels)), np.float32)
         if self.model.by_user:
             usable = self._states.counts.sum(axis=1)[user] - (has_own & (item >= 0)) > 0
@@ -127,13 +127,6 @@ class RbmPredictor(Predictor):
         probability[scored] = scores if calibration is None else apply(calibration, scores)
         self._fill_priors(probability, source, user, item, others)
         return probability, source
-
-    def _history_left(self, user: np.ndarray, own: np.ndarray) -> np.ndarray:
-        """Return the ratings at each level that each pair's user has given to other items, (pairs, K)."""
-        counts = self.histories.count[user]
-        pairs = np.flatnonzero(own != NOT_OWN)
-        counts[pairs, own[pairs]] -= 1
-        return counts
 
     def _known_ratings(self) -> np.ndarray:
         """Return how many items that the model knows each user has rated, int64 (U,)."""

@@ -126,16 +126,6 @@ def test_cross_fitting_tells_of_ratings_that_were_not_fitted() -> None:
     assert error[1] < 0.97 * spread < 1.0 * spread < error[0]
 
 
-def test_ratings_on_no_level_do_not_count_for_probabilities() -> None:
-    unseen = unseen_of(np.random.default_rng(5), 200, (0.5, 1.0))
-    likelihood = np.vstack([unseen.likelihood, np.full((50, 2), np.nan)])
-    more = Unseen(
-        *(np.concatenate([array, array[:50]]) for array in unseen._replace(likelihood=unseen.likelihood))
-    )._replace(likelihood=likelihood)
-
-    assert fit_combination(more).pool == pytest.approx(fit_combination(unseen).pool)
-
-
 def test_a_single_model_keeps_its_probabilities() -> None:
     unseen = unseen_of(np.random.default_rng(6), 100, (0.5,))
 
