@@ -84,8 +84,10 @@ def settings_by_kind(
     blending: Blending,
 ) -> dict[str, dict[str, Any]]:
     """Return the settings that options give each kind of model, by its name; `model` is that wanted."""
-    machine = {} if preset == "best" else {"preset": preset}
+    machine: dict[str, Any] = {} if preset == "best" else {"preset": preset}
     for group in machine_groups:
         machine |= vars(group)
     single = {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
-    return single | blending.settings(model, preset)
+    # That of a blend is an option of the machines that it has.
+    day_bias = model == "blend" and machine.pop("day_bias")
+    return single | blending.settings(model, preset, day_bias=day_bias)

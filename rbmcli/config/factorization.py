@@ -51,7 +51,7 @@ class FactorizationSettings(Settings):
             )
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
         return False
 

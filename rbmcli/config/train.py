@@ -162,6 +162,11 @@ class TrainSettings(Settings):
         """Return the momentum of an epoch, counted from 0."""
         return at_epoch(self.momentum, epoch)
 
+    @property
+    def needs_days(self) -> bool:
+        """Whether the days of ratings are needed."""
+        return self.day_bias
+
 
 @dataclass(frozen=True)
 class ResolvedSettings(TrainSettings):

@@ -20,10 +20,10 @@ def members_of(settings: BlendSettings | EnsembleSettings, shape: Shape) -> list
     """
     if isinstance(settings, EnsembleSettings):
         return _seeded(list(settings.members) * settings.seeds, settings.seed)
-    return _seeded(settings.members or best_members(shape), settings.seed)
+    return _seeded(settings.members or best_members(shape, day_bias=settings.day_bias), settings.seed)
 
 
-def best_members(shape: Shape) -> list[Member]:
+def best_members(shape: Shape, *, day_bias: bool) -> list[Member]:
     """Return the models of preset best, those that gain most first."""
     texts = ["mf", "rbm:by=item,objective=discriminative", "rbm:by=user,objective=discriminative"]
     return [Member.of(text) for text in texts]
