@@ -26,6 +26,11 @@ STRETCH = 16 * BLOCK
 _VECTOR = 8
 
 
+def padded(size: int) -> int:
+    """Return P for so many features."""
+    return -(-size // LANES) * LANES
+
+
 class Sums(NamedTuple):
     """The sums of a row, with the work memory of a block of its ratings.
 

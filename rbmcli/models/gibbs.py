@@ -22,7 +22,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.factor_folding import ItemSamples
 from rbmcli.kernels.factorization import add_implicit, draw_implicit, draw_rows
-from rbmcli.kernels.normal_equations import LANES
+from rbmcli.kernels.normal_equations import LANES, padded
 
 PRIOR_SHAPE, PRIOR_RATE, PRIOR_PAIRS = 1.0, 0.1, 1.0
 """Of the normal-gamma prior of mean and precision of a factor."""
@@ -47,7 +47,8 @@ class _Side:
         size = factors.shape[1]
         self.start, self.column, self.value, self.factors = ratings.start, ratings.column, value, factors
         self.weight = (1 / np.sqrt(np.maximum(np.diff(ratings.start), 1))).astype(np.float32)
-        self.mean, self.precision = np.zeros(size), np.full(size, FIRST_DEVIATION**-2)
+        self.mean, self.precision = np.zeros(size), np.ones(size)
+        self.precision[:used] = FIRST_DEVIATION**-2
         self.implicit = np.zeros((ratings.columns, size), np.float32)
         self.scale, self.implicit_precision = np.zeros(size), np.ones(size)
         # What comes after the factors that are used has no scale, and so stays 0.
@@ -106,7 +107,7 @@ class Sampler:
         ]
 
     def _first_factors(self, count: int) -> np.ndarray:
-        factors = np.zeros((count, -(-self.size // LANES) * LANES), np.float32)
+        factors = np.zeros((count, padded(self.size)), np.float32)
         factors[:, 1 : self.size] = self._generator.normal(0, FIRST_DEVIATION, (count, self.size - 1))
         return factors
 
