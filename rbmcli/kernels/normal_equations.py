@@ -18,7 +18,7 @@ LANES = 16
 """What the number of features is padded to a multiple of, with zeros: float32 numbers of a cache line."""
 
 BLOCK = 32
-"""Ratings of a block, a multiple of 4. That it is known to the compiler makes sums of blocks twice as fast."""
+"""Ratings of a block, a multiple of 4. That the compiler knows it makes sums of blocks twice as fast."""
 
 STRETCH = 16 * BLOCK
 """Ratings that are added up in float32."""

@@ -34,6 +34,7 @@ def facts_of(model: FactorizationModel) -> dict[str, Any]:
 
 def as_table(model: FactorizationModel) -> pa.Table:
     """Return the rows of a model file."""
+    assert isinstance(model.settings, FactorizationSettings)
     samples, used = model.samples, model.settings.latent_factors + 1
     factors = samples.factors[:, :, :used].swapaxes(0, 1)
     of_items = {

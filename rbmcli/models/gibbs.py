@@ -1,9 +1,9 @@
 """A Gibbs sampler of matrix factorization: r_ui ~ N(mu + b_u + c_i + p_u . q_i, 1 / alpha).
 
-Bias and factors of a user are p_u = m + s w_u sum_{j in N(u)} y_j + e_u, with N(u) the items that the user has
-rated and w_u = 1 / sqrt(|N(u)|), so that having rated an item tells of the user whatever the rating; and those
-of an item likewise, by who has rated it. e_u and y_j are normal around 0, and of each factor their precision,
-m and s are drawn too. A scale s of its own makes what is drawn of y follow fast; what comes of it is a prior
+Bias and factors of a user are p_u = m + s w_u sum_{j in N(u)} y_j + e_u, with N(u) the items that the user
+has rated and w_u = 1 / sqrt(|N(u)|), so that having rated an item tells of the user whatever the rating; and
+those of an item likewise, by who has rated it. e_u and y_j are normal around 0, and of each factor their
+precision, m and s are drawn too. A scale s of its own makes what is drawn of y follow fast; what comes of it is a prior
 of the deviation of s y like half a Cauchy distribution.
 
 Ratings are standardised first, so that priors mean the same on any scale.
@@ -209,7 +209,8 @@ class Sampler:
         unit = np.ones(factors.shape[1])
         unit[0] = deviation
         implicit = np.zeros_like(factors)
-        implicit[:-1] = users.implicit * (users.scale * unit)
+        # Without what pads them: numbers times 0 are zeros of two signs.
+        implicit[:-1, : self.size] = (users.implicit * (users.scale * unit))[:, : self.size]
         alpha = np.array(self.alpha / deviation**2)
         return factors, implicit, users.mean * unit, users.precision / unit**2, alpha
 
