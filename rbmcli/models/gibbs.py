@@ -3,8 +3,8 @@
 Bias and factors of a user are p_u = m + s w_u sum_{j in N(u)} y_j + e_u, with N(u) the items that the user
 has rated and w_u = 1 / sqrt(|N(u)|), so that having rated an item tells of the user whatever the rating; and
 those of an item likewise, by who has rated it. e_u and y_j are normal around 0, and of each factor their
-precision, m and s are drawn too. A scale s of its own makes what is drawn of y follow fast; what comes of it is a prior
-of the deviation of s y like half a Cauchy distribution.
+precision, m and s are drawn too. A scale s of its own makes what is drawn of y follow fast; what comes of it
+is a prior of the deviation of s y like half a Cauchy distribution.
 
 Ratings are standardised first, so that priors mean the same on any scale.
 

@@ -194,7 +194,7 @@ def test_a_model_whose_settings_are_of_another_size_is_damaged(
     import dataclasses
 
     changed = dataclasses.replace(
-        model, settings=FactorizationSettings(latent_factors=3, sweeps=60, burn_in=20, samples=20)
+        model, settings=FactorizationSettings(latent_factors=2, sweeps=60, burn_in=20, samples=19)
     )
     rbmcli.save_model(changed, tmp_path / "m.parquet")
 
