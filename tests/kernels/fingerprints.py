@@ -151,7 +151,7 @@ def factorized(problem: Problem, seed: int) -> Iterator[object]:
     for _ in range(4):
         sampler.sweep()
         samples.append(sampler.sample())
-    yield sampler.residual
+    yield from (sampler.users.factors, sampler.items.squares)
     items = stacked(samples)
     yield from items
     row, own = ratings.row_of_each(), np.where(np.arange(len(value)) % 2, value, np.nan)
