@@ -14,11 +14,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from benchmarks.commands import needed, run_command
 from benchmarks.machine import description
 from benchmarks.names import names_of
 from benchmarks.peers.bench import DONE, Bench
 from benchmarks.peers.tables import tell
-from benchmarks.peers.tools import COMMANDS, PEERS
+from benchmarks.peers.tools import COMMANDS, PEERS, Command
 from benchmarks.processes import ROOT
 from benchmarks.rating_sets import SOURCES, source_of
 from benchmarks.results import write_json
@@ -63,6 +64,9 @@ def main() -> int:
         folder = (chosen.folder or Path(temporary)).resolve()
         requirements = _REQUIREMENTS.read_text(encoding="utf-8")
         bench = Bench(chosen.data.resolve(), folder, chosen.python, requirements, chosen.limit)
+        if any(isinstance(tools[each], Command) for each in chosen.tools):
+            # Compile every kernel, so that no row has to.
+            needed(run_command("warmup"))
         for name in present:
             rows = []
             for tool in (tools[each] for each in chosen.tools if name in tools[each].sets):
