@@ -102,7 +102,7 @@ bench: .venv/installed ## Measure speed, and with DATA=FOLDER accuracy too.
 	@touch $@
 
 bench-peers: .venv/installed .venv-peers/installed ## Compare with other rating predictors, on the sets of DATA=FOLDER.
-	$(BIN)/python -m benchmarks.peers --data $(DATA) --folder peers --json peers.json \
+	$(BIN)/python -m benchmarks.peers $(if $(DATA),--data $(DATA)) --folder peers --json peers.json \
 	    $(if $(SETS),--only $(SETS)) $(if $(TOOLS),--tools $(TOOLS))
 
 clean: ## Remove the environment, the demo and every cache.

@@ -107,8 +107,10 @@ COMMANDS = (
     Command("rbmcli-bias", "--model bias"),
     Command("rbmcli-mf", "--model mf"),
     Command("rbmcli-accurate", "--preset accurate --by item"),
+    Command("rbmcli-accurate-days", "--preset accurate --by item --day-bias", DATED),
     Command("rbmcli-best", "--preset best"),
+    Command("rbmcli-best-days", "--preset best --day-bias", DATED),
 )
 
-RIVALS = ("myfm-svdpp", "myfm-svdpp-probit")
+RIVALS = ("myfm-svdpp", "myfm-svdpp-probit", "myfm-timesvdpp-probit")
 """The peers that every command is compared with, pair by pair."""
