@@ -20,6 +20,7 @@ class Blending:
         list[str] | None,
         typer.Option(
             "--member",
+            "--members",
             metavar="KIND[:SETTING=VALUE,...]",
             help="A model of the blend, once for each, like mf, or rbm:by=item,hidden=200; settings are the "
             "options that its kind has. An ensemble has one.",
