@@ -1,6 +1,6 @@
 """What the comparison has found: tables for the terminal, and for a page in Markdown.
 
-    python -m benchmarks.peers.tables peers.json [--into PAGE]
+    python -m benchmarks.peers.tables peers.json [PAGE]
 
 prints the tables in Markdown, or puts them between the marks `<!-- peers -->` and `<!-- /peers -->` of a
 page.
@@ -159,16 +159,16 @@ def main() -> int:
         prog="python -m benchmarks.peers.tables", description=__doc__.splitlines()[0]
     )
     parser.add_argument("result", type=Path, help="what the comparison has written with --json")
-    parser.add_argument("--into", type=Path, metavar="PAGE", help="page to put the tables into")
+    parser.add_argument("page", type=Path, nargs="?", help="page to put the tables into")
     chosen = parser.parse_args()
     told = in_markdown(json.loads(chosen.result.read_text(encoding="utf-8")))
-    if not chosen.into:
+    if not chosen.page:
         print(told, end="")
         return 0
-    page = chosen.into.read_text(encoding="utf-8")
+    page = chosen.page.read_text(encoding="utf-8")
     if not _MARKED.search(page):
-        parser.error(f"{chosen.into}: the marks for the tables are not there")
-    chosen.into.write_text(_MARKED.sub(lambda _: told, page), encoding="utf-8")
+        parser.error(f"{chosen.page}: the marks for the tables are not there")
+    chosen.page.write_text(_MARKED.sub(lambda _: told, page), encoding="utf-8")
     return 0
 
 

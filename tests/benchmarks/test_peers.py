@@ -224,7 +224,7 @@ class TestTables:
         result.write_text(json.dumps({"machine": MACHINE, "rows": self.ROWS, "differences": []}))
         page.write_text("before\n<!-- peers -->\nold\n<!-- /peers -->\nafter\n")
 
-        done = run_script("peers.tables", result, "--into", page)
+        done = run_script("peers.tables", result, page)
 
         assert done.returncode == 0, done.stderr
         text = page.read_text()
@@ -238,7 +238,7 @@ class TestTables:
         result.write_text(json.dumps({"machine": MACHINE, "rows": self.ROWS, "differences": []}))
         page.write_text("no marks\n")
 
-        done = run_script("peers.tables", result, "--into", page)
+        done = run_script("peers.tables", result, page)
 
         assert done.returncode == 2
         assert page.read_text() == "no marks\n"
