@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rbmcli.config import BlendSettings, EnsembleSettings, Member
 from rbmcli.models.defaults import Shape
 
-
 _MANY_RATINGS = 300_000
 
 
@@ -29,7 +28,7 @@ def members_of(settings: BlendSettings | EnsembleSettings, shape: Shape) -> list
 def best_members(shape: Shape, *, day_bias: bool) -> list[Member]:
     """Return the models of preset best, those that gain most first.
 
-    They were chosen on held-out parts of training ratings: a member that did not lower the error of the others
+    They were chosen on held-out parts of training ratings: a member that did not lower the error of others
     was left out.
 
     Parameters
