@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from rbmcli.cli.blend_options import Blending
-from rbmcli.config import FactorizationSettings
+from rbmcli.config import FactorizationSettings, NeighboursSettings
 
 EFFECTS = "User and item effects (--model bias)"
 FACTORIZATION = "Matrix factorization (--model mf)"
+NEIGHBOURS = "Neighbours of items (--model neighbours)"
 
 _OF_FACTORIZATION = FactorizationSettings()
+_OF_NEIGHBOURS = NeighboursSettings()
 
 
 @dataclass(frozen=True)
@@ -75,12 +77,40 @@ class Factorization:
     ] = _OF_FACTORIZATION.samples
 
 
+@dataclass(frozen=True)
+class Neighbours:
+    """How neighbours of items are found."""
+
+    base: Annotated[
+        Literal["rbm", "mf", "bias"],
+        typer.Option(
+            "--base",
+            help="The model whose residuals they explain, trained as its kind is by default; an RBM with "
+            "items as rows.",
+            rich_help_panel=NEIGHBOURS,
+        ),
+    ] = "rbm"
+    neighbours: Annotated[
+        int,
+        typer.Option("--neighbours", help="Most neighbours of an item.", rich_help_panel=NEIGHBOURS),
+    ] = _OF_NEIGHBOURS.neighbours
+    similarity_shrinkage: Annotated[
+        float,
+        typer.Option(
+            "--similarity-shrinkage",
+            help="Ratings that count against the similarity of items with few of them.",
+            rich_help_panel=NEIGHBOURS,
+        ),
+    ] = _OF_NEIGHBOURS.similarity_shrinkage
+
+
 def settings_by_kind(
     model: str,
     preset: str,
     machine_groups: Iterable[object],
     factorization: Factorization,
     effects: Effects,
+    neighbours: Neighbours,
     blending: Blending,
 ) -> dict[str, dict[str, Any]]:
     """Return the settings that options give each kind of model, by its name; `model` is that wanted."""
@@ -88,6 +118,7 @@ def settings_by_kind(
     for group in machine_groups:
         machine |= vars(group)
     single = {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
+    single["neighbours"] = vars(neighbours)
     # That of a blend is an option of the machines that it has.
     day_bias = model == "blend" and machine.pop("day_bias")
     return single | blending.settings(model, preset, day_bias=day_bias)

@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from rbmcli.config.effects import BiasSettings
 from rbmcli.config.factorization import FactorizationSettings
+from rbmcli.config.neighbours import NeighboursSettings
 from rbmcli.config.train import TrainSettings
 
-SingleSettings = TrainSettings | BiasSettings | FactorizationSettings
+SingleSettings = TrainSettings | BiasSettings | FactorizationSettings | NeighboursSettings
 """Settings of a training of one model, of whatever kind."""
 
 SINGLE_KINDS: Mapping[str, type[SingleSettings]] = {
     "rbm": TrainSettings,
     "mf": FactorizationSettings,
     "bias": BiasSettings,
+    "neighbours": NeighboursSettings,
 }
 """The settings of each kind, by its name in `train --model`."""
