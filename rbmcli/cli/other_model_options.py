@@ -9,12 +9,25 @@ from typing import Annotated, Any
 import typer
 
 from rbmcli.cli.blend_options import Blending
-from rbmcli.config import FactorizationSettings
+from rbmcli.config import AutoencoderSettings, FactorizationSettings
 
 EFFECTS = "User and item effects (--model bias)"
 FACTORIZATION = "Matrix factorization (--model mf)"
+AUTOENCODER = "Autoencoder (--model autoencoder)"
 
-_OF_FACTORIZATION = FactorizationSettings()
+_OF_FACTORIZATION, _OF_AUTOENCODER = FactorizationSettings(), AutoencoderSettings()
+
+_SHARED_WITH_RBM = (
+    "by",
+    "epochs",
+    "patience",
+    "batch_size",
+    "average",
+    "network_rate",
+    "network_rate_decay",
+    "penalty",
+)
+"""Options of an RBM that an autoencoder has too."""
 
 
 @dataclass(frozen=True)
@@ -75,11 +88,40 @@ class Factorization:
     ] = _OF_FACTORIZATION.samples
 
 
+@dataclass(frozen=True)
+class Network:
+    """What an autoencoder is, and what is dropped in its training."""
+
+    layers: Annotated[
+        str,
+        typer.Option(
+            "--layers",
+            metavar="N[,N...]",
+            help="Units of each hidden layer. It takes --by, --epochs, --patience, --batch-size, --average, "
+            "--network-rate and --penalty too.",
+            rich_help_panel=AUTOENCODER,
+        ),
+    ] = _OF_AUTOENCODER.layers
+    input_dropout: Annotated[
+        float,
+        typer.Option(
+            "--input-dropout",
+            help="Share of a row's ratings that is hidden from the input, to be predicted.",
+            rich_help_panel=AUTOENCODER,
+        ),
+    ] = _OF_AUTOENCODER.input_dropout
+    dropout: Annotated[
+        float,
+        typer.Option("--dropout", help="Share of hidden units that is dropped.", rich_help_panel=AUTOENCODER),
+    ] = _OF_AUTOENCODER.dropout
+
+
 def settings_by_kind(
     model: str,
     preset: str,
     machine_groups: Iterable[object],
     factorization: Factorization,
+    network: Network,
     effects: Effects,
     blending: Blending,
 ) -> dict[str, dict[str, Any]]:
@@ -87,5 +129,13 @@ def settings_by_kind(
     machine = {} if preset == "best" else {"preset": preset}
     for group in machine_groups:
         machine |= vars(group)
-    single = {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
+    shared: dict[str, Any] = {}
+    if model == "autoencoder":
+        shared = {name: machine.pop(name) for name in _SHARED_WITH_RBM}
+    single = {
+        "rbm": machine,
+        "mf": vars(factorization),
+        "autoencoder": vars(network) | shared,
+        "bias": vars(effects),
+    }
     return single | blending.settings(model, preset)

@@ -16,11 +16,12 @@ DISCRIMINATIVE = "Discriminative training"
 _DEFAULTS = TrainSettings()
 
 Model = Annotated[
-    Literal["rbm", "mf", "bias", "ensemble", "blend"],
+    Literal["rbm", "mf", "autoencoder", "bias", "ensemble", "blend"],
     typer.Option(
         "--model",
-        help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. bias: regularised "
-        "effects of users and items, the floor of comparisons. ensemble: one of these over several seeds. "
+        help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. autoencoder: a "
+        "network that fills in what is left out of a row. bias: regularised effects of users and items, the "
+        "floor of comparisons. ensemble: one of these over several seeds. "
         "blend: several of these. All but rbm have panels of their own.",
         rich_help_panel=MODEL,
     ),

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rbmcli.config.autoencoder import AutoencoderSettings
 from rbmcli.config.effects import BiasSettings
 from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.config.train import TrainSettings
 
-SingleSettings = TrainSettings | BiasSettings | FactorizationSettings
+SingleSettings = TrainSettings | BiasSettings | FactorizationSettings | AutoencoderSettings
 """Settings of a training of one model, of whatever kind."""
 
 SINGLE_KINDS: Mapping[str, type[SingleSettings]] = {
     "rbm": TrainSettings,
     "mf": FactorizationSettings,
+    "autoencoder": AutoencoderSettings,
     "bias": BiasSettings,
 }
 """The settings of each kind, by its name in `train --model`."""
