@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rbmcli.config import (
+        AutoencoderSettings,
         BiasSettings,
         CatalogueSettings,
         CrossvalSettings,
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from rbmcli.reporting.report import report
 
 __all__ = [
+    "AutoencoderSettings",
     "BiasSettings",
     "CatalogueSettings",
     "CrossvalSettings",
@@ -83,6 +85,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AutoencoderSettings": "rbmcli.config",
     "BiasSettings": "rbmcli.config",
     "CatalogueSettings": "rbmcli.config",
     "CrossvalSettings": "rbmcli.config",

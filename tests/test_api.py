@@ -104,6 +104,7 @@ def test_mistakes_are_errors_of_one_tree_with_a_message() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert rbmcli.__all__ == [
+        "AutoencoderSettings",
         "BiasSettings",
         "CatalogueSettings",
         "CrossvalSettings",

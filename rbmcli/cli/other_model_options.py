@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
 import typer
 
 from rbmcli.cli.blend_options import Blending
-from rbmcli.config import FactorizationSettings, NeighboursSettings
+from rbmcli.config import AutoencoderSettings, FactorizationSettings, NeighboursSettings
 
 EFFECTS = "User and item effects (--model bias)"
 FACTORIZATION = "Matrix factorization (--model mf)"
+AUTOENCODER = "Autoencoder (--model autoencoder)"
 NEIGHBOURS = "Neighbours of items (--model neighbours)"
 
-_OF_FACTORIZATION = FactorizationSettings()
+_OF_FACTORIZATION, _OF_AUTOENCODER = FactorizationSettings(), AutoencoderSettings()
 _OF_NEIGHBOURS = NeighboursSettings()
+
+_SHARED_WITH_RBM = (
+    "by",
+    "layers",
+    "epochs",
+    "patience",
+    "batch_size",
+    "average",
+    "network_rate",
+    "network_rate_decay",
+    "penalty",
+)
+"""Options of an RBM that an autoencoder has too."""
 
 
 @dataclass(frozen=True)
@@ -104,21 +118,52 @@ class Neighbours:
     ] = _OF_NEIGHBOURS.similarity_shrinkage
 
 
+@dataclass(frozen=True)
+class Network:
+    """What is dropped in the training of an autoencoder; it shares options with an RBM too."""
+
+    input_dropout: Annotated[
+        float,
+        typer.Option(
+            "--input-dropout",
+            help="Share of a row's ratings that is hidden from the input, to be predicted.",
+            rich_help_panel=AUTOENCODER,
+        ),
+    ] = _OF_AUTOENCODER.input_dropout
+    dropout: Annotated[
+        float,
+        typer.Option("--dropout", help="Share of hidden units that is dropped.", rich_help_panel=AUTOENCODER),
+    ] = _OF_AUTOENCODER.dropout
+
+
+@dataclass(frozen=True)
+class OtherModels(Effects, Neighbours, Network, Factorization):
+    """All of these."""
+
+
 def settings_by_kind(
-    model: str,
-    preset: str,
-    machine_groups: Iterable[object],
-    factorization: Factorization,
-    effects: Effects,
-    neighbours: Neighbours,
-    blending: Blending,
+    model: str, preset: str, machine_groups: Iterable[object], others: OtherModels, blending: Blending
 ) -> dict[str, dict[str, Any]]:
     """Return the settings that options give each kind of model, by its name; `model` is that wanted."""
     machine: dict[str, Any] = {} if preset == "best" else {"preset": preset}
     for group in machine_groups:
         machine |= vars(group)
-    single = {"rbm": machine, "mf": vars(factorization), "bias": vars(effects)}
-    single["neighbours"] = vars(neighbours)
+    shared: dict[str, Any] = {}
+    if model == "autoencoder":
+        shared = {name: machine.pop(name) for name in _SHARED_WITH_RBM}
+        # The empty text is one layer, which each kind has as its defaults say.
+        shared = {name: value for name, value in shared.items() if value != ""}
+    single = {
+        "rbm": machine,
+        "mf": _of(others, Factorization),
+        "autoencoder": _of(others, Network) | shared,
+        "neighbours": _of(others, Neighbours),
+        "bias": _of(others, Effects),
+    }
     # That of a blend is an option of the machines that it has.
     day_bias = model == "blend" and machine.pop("day_bias")
     return single | blending.settings(model, preset, day_bias=day_bias)
+
+
+def _of(others: OtherModels, group: type) -> dict[str, Any]:
+    return {entry.name: getattr(others, entry.name) for entry in fields(group)}

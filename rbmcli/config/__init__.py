@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rbmcli.config.autoencoder import AutoencoderSettings
 from rbmcli.config.base import Settings
 from rbmcli.config.blend import BlendSettings, EnsembleSettings, Member
 from rbmcli.config.crossval import CrossvalSettings
@@ -34,6 +35,7 @@ __all__ = [
     "SETTINGS_OF",
     "SINGLE_KINDS",
     "AnyTrainSettings",
+    "AutoencoderSettings",
     "BiasSettings",
     "BlendSettings",
     "CatalogueSettings",

@@ -10,7 +10,6 @@ import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.errors import DivergenceError
-from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.arrays import Batch, Form, Parameters, Scratch
 from rbmcli.kernels.row_bias import row_biases
 from rbmcli.models.averaging import Average
@@ -31,6 +30,7 @@ from rbmcli.models.fit_state import (
 )
 from rbmcli.models.form import form_of
 from rbmcli.models.initial import initial_parameters
+from rbmcli.models.keys import derived
 from rbmcli.models.learners import DivergenceLearner, Learner, NetworkLearner
 from rbmcli.models.plan import CHUNKS, plan_batches
 from rbmcli.models.priors import tallies_of
@@ -60,7 +60,7 @@ class _Training:
     """The stages of one training, from the state that it is in to the end of the last one."""
 
     learner: Learner
-    average: Average
+    average: Average[Parameters]
 
     def __init__(
         self,
@@ -182,11 +182,11 @@ class _Training:
     def run_epoch(self) -> float:
         """Do the mini-batches of an epoch that are left, in a random order; return a rating's mean loss."""
         state = self.state
-        key = _derived(_derived(np.uint64(self.settings.seed), state.stage), state.epoch)
+        key = derived(derived(np.uint64(self.settings.seed), state.stage), state.epoch)
         places = self.order.permutation(len(self.batches))[state.batches :]
         with self.progress.step(f"epoch {len(state.reports) + 1}", len(places), is_brief=True) as step:
             for place in places:
-                loss, ratings = self.learner.learn(place, state.epoch, _derived(key, place))
+                loss, ratings = self.learner.learn(place, state.epoch, derived(key, place))
                 if not np.isfinite(loss):
                     self._fail()
                 state.batches += 1
@@ -279,9 +279,3 @@ def _scratch_for(batches: Sequence[Batch], form: Form) -> Scratch:
     rows = max((len(batch.rows) for batch in batches), default=0)
     ratings = max((len(batch.column) for batch in batches), default=0)
     return Scratch.sized(rows, ratings, CHUNKS, form)
-
-
-def _derived(key: np.uint64, counter: int) -> np.uint64:
-    """Call `derive` outside a kernel, where numpy scalars warn of the overflow that a hash is made of."""
-    with np.errstate(over="ignore"):
-        return np.uint64(derive(key, counter))

@@ -45,7 +45,10 @@ def facts_of(model: FoldingModel) -> dict[str, Any]:
 
 
 def as_table(
-    model: FoldingModel, of_items: dict[str, np.ndarray], shared: dict[str, np.ndarray] | None = None
+    model: FoldingModel,
+    of_items: dict[str, np.ndarray],
+    shared: dict[str, np.ndarray] | None = None,
+    of_users: dict[str, np.ndarray] | None = None,
 ) -> pa.Table:
     """Return the rows of a model file.
 
@@ -57,10 +60,12 @@ def as_table(
         Further columns of items.
     shared : dict of str to ndarray, optional
         Arrays that have a line of their own.
+    of_users : dict of str to ndarray, shape (U, ...), optional
+        Further columns of users, by other names.
     """
-    schema = pa.schema(
-        [*_FIRST, *_COUNTS, ("prior", _LISTS), *((name, _LISTS) for name in of_items), *_SHARED_COLUMNS]
-    )
+    columns_of_users = of_users or {}
+    names = [(name, _LISTS) for name in (*of_items, *columns_of_users)]
+    schema = pa.schema([*_FIRST, *_COUNTS, ("prior", _LISTS), *names, *_SHARED_COLUMNS])
     items = {
         "part": pa.array([_VISIBLE] * len(model.item_ids), pa.string()),
         "id": model.item_ids.values.cast(pa.string()),
@@ -73,6 +78,7 @@ def as_table(
         "id": model.user_ids.values.cast(pa.string()),
         "n_ratings": pa.array(model.user_ratings, pa.int64()),
         "ratings_hash": pa.array(model.user_hash.view(np.int64)),
+        **{name: lists_of(array) for name, array in columns_of_users.items()},
     }
     arrays = shared or {}
     whole = {

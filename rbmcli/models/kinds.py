@@ -9,6 +9,7 @@ from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.models import rbm_vectors
 from rbmcli.models.also_rated import for_asked
+from rbmcli.models.autoencoder import AutoencoderModel, AutoencoderPredictor, vectors_of_codes
 from rbmcli.models.blend import BlendModel, BlendPredictor, side_by_side
 from rbmcli.models.effects import BiasModel, BiasPredictor
 from rbmcli.models.factorization import FactorizationModel, FactorizationPredictor, vectors_of_factors
@@ -46,6 +47,8 @@ def predictor_of(
         return BiasPredictor(model, histories)
     if isinstance(model, FactorizationModel):
         return FactorizationPredictor(model, histories)
+    if isinstance(model, AutoencoderModel):
+        return AutoencoderPredictor(model, histories)
     if isinstance(model, BlendModel):
         members = [predictor_of(each, histories.of(each), exact=exact) for each in model.members]
         return BlendPredictor(model, histories, members)
@@ -68,6 +71,8 @@ def item_vectors(model: RatingModel) -> np.ndarray:
         return np.zeros((len(model.item_ids), 1))
     if isinstance(model, FactorizationModel):
         return vectors_of_factors(model)
+    if isinstance(model, AutoencoderModel):
+        return vectors_of_codes(model)
     if isinstance(model, BlendModel | NeighboursModel):
         members = [member for member in model.members if has_vectors(member)]
         places = [member.item_ids.lookup(model.item_ids.values) for member in members]

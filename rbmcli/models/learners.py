@@ -141,7 +141,7 @@ class NetworkLearner(Learner):
         )
         self.times = np.zeros(len(parameters.visible_bias) + 1, np.int64)
         self.batches, self.scratch = batches, scratch
-        self.decay = _spread_penalty(settings.penalty, batches, len(parameters.visible_bias))
+        self.decay = spread_penalty(settings.penalty, batches, len(parameters.visible_bias))
         self.column_prior, self.smoothing, self.settings = column_prior, smoothing, settings
 
     def learn(self, place: int, epoch: int, key: np.uint64) -> tuple[float, int]:
@@ -189,7 +189,7 @@ def _named(**bundles: Parameters) -> dict[str, np.ndarray]:
     }
 
 
-def _spread_penalty(penalty: float, batches: Sequence[Batch], columns: int) -> np.ndarray:
+def spread_penalty(penalty: float, batches: Sequence[Batch], columns: int) -> np.ndarray:
     """Return the share of an L2 penalty that each column has in one of its mini-batches, float32 (N + 1,).
 
     The penalty is one of the sum of the losses over all rows. A column meets it in its own mini-batches only,

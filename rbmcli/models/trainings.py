@@ -9,6 +9,7 @@ import numpy as np
 
 from rbmcli.config import (
     AnyTrainSettings,
+    AutoencoderSettings,
     BiasSettings,
     BlendSettings,
     EnsembleSettings,
@@ -17,6 +18,7 @@ from rbmcli.config import (
     TrainSettings,
 )
 from rbmcli.data.levels import Levels
+from rbmcli.models.autoencoder_training import train_autoencoder
 from rbmcli.models.blend_members import members_of
 from rbmcli.models.blend_training import train_blend
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
@@ -32,6 +34,7 @@ from rbmcli.progress import Progress
 _TRAININGS: dict[type[AnyTrainSettings], Callable[..., RatingModel]] = {
     BiasSettings: train_bias,
     FactorizationSettings: train_factorization,
+    AutoencoderSettings: train_autoencoder,
 }
 
 

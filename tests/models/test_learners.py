@@ -16,7 +16,7 @@ from rbmcli.kernels.row_bias import row_biases
 from rbmcli.models import learners as learners_module
 from rbmcli.models.form import form_of
 from rbmcli.models.initial import initial_parameters
-from rbmcli.models.learners import DivergenceLearner, NetworkLearner, _spread_penalty
+from rbmcli.models.learners import DivergenceLearner, NetworkLearner, spread_penalty
 from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
 from rbmcli.models.priors import tallies_of
 from rbmcli.models.states import row_states
@@ -274,7 +274,7 @@ def _network_learner(settings: ResolvedSettings) -> NetworkLearner:
 def test_over_an_epoch_every_column_that_is_met_has_the_whole_penalty(penalty, batch_rows, seed):
     batches = plan_batches(taste().ratings, batch_rows, np.random.default_rng(seed))
 
-    share = _spread_penalty(penalty, batches, COLUMNS).astype(np.float64)
+    share = spread_penalty(penalty, batches, COLUMNS).astype(np.float64)
 
     # The loss of a mini-batch is a mean over its rows, so that the penalty is divided by them too.
     rows = np.mean([len(batch.rows) for batch in batches])
@@ -290,7 +290,7 @@ def test_a_column_that_is_met_seldom_has_a_larger_share_each_time():
     batches = [plan_batch(ratings, np.array([row], np.int32)) for row in range(ROWS)]
     visits = np.bincount(ratings.column, minlength=COLUMNS)
 
-    share = _spread_penalty(8.0, batches, COLUMNS)
+    share = spread_penalty(8.0, batches, COLUMNS)
 
     np.testing.assert_allclose(share[:-3] * visits[:-2], 8.0, rtol=1e-5)
     np.testing.assert_allclose(share[-1] * ROWS, 8.0, rtol=1e-5)
