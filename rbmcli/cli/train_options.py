@@ -52,6 +52,15 @@ class Machine:
         int | None,
         typer.Option("--hidden", help="Hidden units [default: by the data].", rich_help_panel=MODEL),
     ] = None
+    layers: Annotated[
+        str | None,
+        typer.Option(
+            "--layers",
+            help="Stack layers of hidden units, '200,100': the first is that of --hidden, each other one "
+            "learns from the one below [default: one layer].",
+            rich_help_panel=MODEL,
+        ),
+    ] = None
     hidden_units: Annotated[
         Literal["binary", "gaussian"],
         typer.Option("--hidden-units", help="What hidden units are.", rich_help_panel=MODEL),
