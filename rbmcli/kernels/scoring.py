@@ -178,7 +178,7 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
     inner = parameters.weights.shape[2]
     activation, hidden = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
     factored = np.zeros((1, inner), np.float32)
-    layers, units = parameters.upper_bias.shape
+    layers, units = form.upper.shape[0], parameters.upper_bias.shape[1]
     passed = np.zeros((1, width if layers > 0 else 0), np.float32)
     up, down = np.empty((layers, 1, units), np.float32), np.empty((layers, 1, units), np.float32)
     decoded = passed if layers > 0 else hidden

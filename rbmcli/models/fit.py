@@ -88,7 +88,6 @@ class _Training:
         if state.order:
             self.order.bit_generator.state = state.order
         state.order = dict(self.order.bit_generator.state)
-        self.scratch = _scratch_for(self.batches, self.form)
         self.validator = Validator(validation, data, settings) if validation else None
         best = state.of(BEST)
         self.best = as_parameters(best, self.start) if best else None
@@ -131,15 +130,10 @@ class _Training:
         tallies = tallies_of(data.ratings, data.column_prior, data.smoothing)
         bias = np.zeros_like(tallies.counts)
         row_biases(tallies, data.smoothing, bias)
-        also = data.also_rated is not None
+        also, form = data.also_rated is not None, self.form._replace(upper=self.form.upper[:0])
+        scratch = _scratch_for(self.batches, form)
         return DivergenceLearner(
-            parameters,
-            self.form._replace(upper=self.form.upper[:0]),
-            self.batches,
-            self.scratch,
-            bias,
-            self.settings,
-            also_rated=also,
+            parameters, form, self.batches, scratch, bias, self.settings, also_rated=also
         )
 
     def _upper(self, parameters: Parameters) -> Learner:
@@ -160,7 +154,7 @@ class _Training:
             parameters,
             self.form,
             self.batches,
-            self.scratch,
+            _scratch_for(self.batches, self.form),
             data.column_prior,
             data.smoothing,
             self.settings,
