@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from rbmcli.kernels.arrays import UNKNOWN, Parameters
 from rbmcli.kernels.backpropagation import Objective
 from tests import reference_training
-from tests.kernels.cases import KINDS, PLAIN, Kind, Problem, Shape, random_problem
+from tests.kernels.cases import KINDS, LAYERED, PLAIN, Kind, Problem, Shape, random_problem
 from tests.kernels.runs import adam_of, assert_close, objective, propagate_back
 from tests.reference import Model
 
 TOLERANCE = 3e-6
-ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+ALL_KINDS = pytest.mark.parametrize("kind", (KINDS | LAYERED).values(), ids=KINDS | LAYERED)
 
 
 def mask_of(problem: Problem, what: Objective, key: int) -> np.ndarray:

@@ -23,13 +23,14 @@ from rbmcli.kernels.scoring import (
     score_pairs,
 )
 from tests import reference
-from tests.kernels.cases import KINDS, Kind, Shape, random_besides, random_parameters, random_ratings
+from tests.kernels.cases import KINDS, LAYERED, Kind, Shape, random_besides, random_parameters, random_ratings
 from tests.kernels.enumeration import Row, level_given_others
 from tests.kernels.runs import smoothing
 from tests.reference import Model
 
 TOLERANCE = 3e-6
 
+OR_LAYERED = pytest.mark.parametrize("kind", (KINDS | LAYERED).values(), ids=KINDS | LAYERED)
 ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 Answer = Callable[[Model, Row, int], np.ndarray]
 

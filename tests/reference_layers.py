@@ -1,0 +1,77 @@
+"""The oracle of learning upper layers: slopes by them, and contrastive divergence of one of them.
+
+It stands on tests/reference.py and shares its conventions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rbmcli.kernels.divergence import Rule
+from tests.reference import Model, Pass, derive, layers_of, sigmoid, uniform
+
+
+def slopes(model: Model, through: Pass, by_decoded: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the slope by the first layer's pre-activation, (R, F), and those by the arrays of upper layers.
+
+    `by_decoded`, (R, F), is the slope by h_1'. The arrays are those of `Model`: sums over rows.
+    """
+    layers = layers_of(model)
+    by_down = []
+    for (weights, _, _), state in zip(layers, through.down, strict=False):
+        by_down.append(by_decoded * state * (1.0 - state))
+        by_decoded = by_down[-1] @ weights.T
+    by_input = by_decoded * through.up[-1] * (1.0 - through.up[-1])
+    arrays = [
+        np.zeros_like(model.upper_weights),
+        np.zeros_like(model.upper_bias),
+        np.zeros_like(model.decoding_bias),
+    ]
+    for layer, (weights, _, _) in reversed(list(enumerate(layers))):
+        above, below = weights.shape
+        up, down = through.up[layer], through.down[layer + 1]
+        arrays[0][layer, :above, :below] = by_input.T @ up + down.T @ by_down[layer]
+        arrays[1][layer, :above] = by_input.sum(axis=0)
+        arrays[2][layer, :below] = by_down[layer].sum(axis=0)
+        by_input = (by_input @ weights) * up * (1.0 - up) + by_down[layer]
+    return by_input, arrays
+
+
+def layer_gradient(
+    model: Model, layer: int, below: np.ndarray, index: np.ndarray, prior: np.ndarray, rule: Rule, key: int
+) -> tuple[Model, float]:
+    """Return <.>_data - <.>_T of an upper layer, means over rows, and the loss of the first reconstruction.
+
+    Parameters
+    ----------
+    model : Model
+        Parameters.
+    layer : int
+        Which upper layer, from 0.
+    below : ndarray of float64, shape (B, units below)
+        Means of the layer below.
+    index : ndarray of int, shape (B,)
+        Places of the rows in the training set, which their random numbers depend on.
+    prior : ndarray of float64, shape (units below,)
+        What the decoding bias is added to.
+    rule : Rule
+        How many steps.
+    key : int
+        Key of the random numbers.
+    """
+    weights, bias, decoding = layers_of(model)[layer]
+    data = mean = sigmoid(bias + below @ weights.T)
+    loss = 0.0
+    for step in range(rule.steps):
+        keys = [derive(derive(key, step), int(row)) for row in index]
+        numbers = np.array([[uniform(each, j) for j in range(len(bias))] for each in keys])
+        shown = sigmoid(prior + decoding + (numbers < mean) @ weights)
+        if step == 0:
+            loss = -(below * np.log(shown) + (1.0 - below) * np.log1p(-shown)).sum()
+        mean = sigmoid(bias + shown @ weights.T)
+    gradient = [np.zeros_like(array) for array in model.arrays()]
+    above, units = weights.shape
+    gradient[5][layer, :above, :units] = (data.T @ below - mean.T @ shown) / len(below)
+    gradient[6][layer, :above] = (data - mean).mean(axis=0)
+    gradient[7][layer, :units] = (below - shown).mean(axis=0)
+    return Model(model.form, *gradient), float(loss)
