@@ -75,3 +75,20 @@ def layer_gradient(
     gradient[6][layer, :above] = (data - mean).mean(axis=0)
     gradient[7][layer, :units] = (below - shown).mean(axis=0)
     return Model(model.form, *gradient), float(loss)
+
+
+def followed_layer(
+    model: Model, velocity: Model, gradient: Model, layer: int, rule: Rule
+) -> tuple[Model, Model]:
+    """Return parameters and velocity after one upper layer followed a gradient.
+
+    M <- momentum M + rate (g - decay X), X <- X + M. Biases do not decay.
+    """
+    rate, momentum, decay = float(rule.rate), float(rule.momentum), float(rule.decay)
+    values = [array.copy() for array in model.arrays()]
+    speeds = [array.copy() for array in velocity.arrays()]
+    for place, shrink in ((5, decay), (6, 0.0), (7, 0.0)):
+        step = gradient.arrays()[place][layer] - shrink * values[place][layer]
+        speeds[place][layer] = momentum * speeds[place][layer] + rate * step
+        values[place][layer] += speeds[place][layer]
+    return Model(model.form, *values), Model(model.form, *speeds)

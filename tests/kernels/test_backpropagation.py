@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -230,6 +231,12 @@ def test_the_padding_stays_zero(kind):
         assert not value.hidden_bias[5:].any()
         assert not value.factors[inner:].any()
         assert not value.factors[:, 5:].any()
+        widths = [5, *kind.upper]
+        for layer, (below, above) in enumerate(pairwise(widths)):
+            assert not value.upper_weights[layer, above:].any()
+            assert not value.upper_weights[layer, :, below:].any()
+            assert not value.upper_bias[layer, above:].any()
+            assert not value.decoding_bias[layer, below:].any()
 
 
 @ALL_KINDS

@@ -30,7 +30,7 @@ from tests.reference import Model
 
 TOLERANCE = 3e-6
 
-OR_LAYERED = pytest.mark.parametrize("kind", (KINDS | LAYERED).values(), ids=KINDS | LAYERED)
+LAYERED_KINDS = pytest.mark.parametrize("kind", LAYERED.values(), ids=LAYERED)
 ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 Answer = Callable[[Model, Row, int], np.ndarray]
 
@@ -241,6 +241,18 @@ def test_an_exact_score_is_the_conditional_probability_of_the_asked_visible(seed
 
     expected = expected_scores(history, level_given_others, leave_out=True)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-6)
+
+
+@LAYERED_KINDS
+@pytest.mark.parametrize("leave_out", [True, False])
+def test_scores_in_mean_field_agree_with_the_oracle_with_any_layers(leave_out, kind):
+    shape = Shape(rows=5, columns=6, levels=5, hidden=9, unknown=0.3, kind=kind)
+    history = random_history(shape, seed=12)
+
+    scores = history.scores(history.every_pair(leave_out=leave_out), exact=False)
+
+    expected = expected_scores(history, mean_field, leave_out=leave_out)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
 @ALL_KINDS
