@@ -53,14 +53,15 @@ class Machine:
         typer.Option("--hidden", help="Hidden units [default: by the data].", rich_help_panel=MODEL),
     ] = None
     layers: Annotated[
-        str | None,
+        str,
         typer.Option(
             "--layers",
             help="Stack layers of hidden units, '200,100': the first is that of --hidden, each other one "
             "learns from the one below [default: one layer].",
+            show_default=False,
             rich_help_panel=MODEL,
         ),
-    ] = None
+    ] = _DEFAULTS.layers
     hidden_units: Annotated[
         Literal["binary", "gaussian"],
         typer.Option("--hidden-units", help="What hidden units are.", rich_help_panel=MODEL),

@@ -27,8 +27,8 @@ class TrainSettings(Settings):
         Whose ratings make one row, that is one training case.
     hidden : int or None
         Hidden units, F.
-    layers : str or None
-        Hidden units of several layers, such as "200,100", the first of which is `hidden`; None for one.
+    layers : str
+        Hidden units of several layers, such as "200,100", the first of which is `hidden`; empty for one.
     hidden_units : {"binary", "gaussian"}
         Whether hidden units are 0 or 1, or normal with variance 1.
     factors : int
@@ -99,7 +99,7 @@ class TrainSettings(Settings):
     preset: str = setting("fast", choices=("fast", "accurate"))
     by: str | None = setting(None, choices=("user", "item"))
     hidden: int | None = setting(None, low=1, high=100_000)
-    layers: str | None = None
+    layers: str = ""
     hidden_units: str = setting("binary", choices=("binary", "gaussian"))
     factors: int = setting(0, low=0, high=100_000)
     level_functions: int | None = setting(None, low=0, high=254)
@@ -160,7 +160,7 @@ class TrainSettings(Settings):
 
     def _check_layers(self) -> None:
         """Make `hidden` that of the first layer, and check that the form goes with more of them."""
-        if self.layers is None:
+        if self.layers == "":
             return
         units = [text.strip() for text in str(self.layers).split(",")]
         if not all(text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000 for text in units):
@@ -175,8 +175,8 @@ class TrainSettings(Settings):
                 hint="leave out --hidden",
             )
         object.__setattr__(self, "hidden", first)
-        object.__setattr__(self, "layers", ",".join(units) if len(units) > 1 else None)
-        if self.layers is None:
+        object.__setattr__(self, "layers", ",".join(units) if len(units) > 1 else "")
+        if self.layers == "":
             return
         if self.inference == "exact":
             raise UsageError(
@@ -192,7 +192,7 @@ class TrainSettings(Settings):
     @property
     def upper_layers(self) -> tuple[int, ...]:
         """Hidden units of each layer above the first."""
-        return () if self.layers is None else tuple(int(units) for units in self.layers.split(",")[1:])
+        return tuple(int(units) for units in self.layers.split(",")[1:])
 
     def steps_at(self, epoch: int) -> int:
         """Return the Gibbs steps of an epoch, counted from 0."""

@@ -46,7 +46,7 @@ def _what_it_is(metadata: dict[str, Any], levels: Levels, users: Spread, items: 
     other = "item" if by == "user" else "user"
     columns = items.count if by == "user" else users.count
     units = "normal" if settings["hidden_units"] == "gaussian" else "binary"
-    upper = TrainSettings(layers=settings.get("layers")).upper_layers
+    upper = TrainSettings(layers=settings.get("layers", "")).upper_layers
     above = f", with {' and '.join(map(str, upper))} in {_layers(upper)} above them" if upper else ""
     text = (
         f"It predicts the rating that a user would give an item, as a probability for each of "

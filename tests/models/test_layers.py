@@ -111,7 +111,7 @@ def test_one_layer_by_its_list_is_one_layer() -> None:
 def test_layers_are_learned_one_after_the_other_and_leave_those_below_as_they_are() -> None:
     task = taste()
 
-    first = task.fit_without_validation(replace(GREEDY, layers=None), epochs=(3,)).parameters
+    first = task.fit_without_validation(replace(GREEDY, layers=""), epochs=(3,)).parameters
     outcome = task.fit_without_validation(GREEDY, epochs=(3, 2, 2))
     two = task.fit_without_validation(replace(GREEDY, layers="10,6"), epochs=(3, 2)).parameters
 
@@ -183,7 +183,6 @@ def test_several_layers_cannot_be_summed_out() -> None:
         ({"layers": "6,,4"}, "'6,,4' is not a list of hidden units"),
         ({"layers": "6,0"}, "'6,0' is not a list of hidden units"),
         ({"layers": "six"}, "'six' is not a list of hidden units"),
-        ({"layers": ""}, "'' is not a list of hidden units"),
     ],
 )
 def test_what_does_not_go_with_layers_is_told(changes: dict, message: str) -> None:
