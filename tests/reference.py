@@ -72,8 +72,9 @@ class Model:
         b_j.
     factors : ndarray of float64, shape (C, F)
         B_cj; no rows where weights are not factored.
-    upper_weights, upper_bias, decoding_bias : ndarray of float64, shapes (L, A, G), (L, A) and (L, G)
-        X, c and d of the L upper layers, the shorter ones filled up with zeros.
+    upper_weights, decoding_weights : ndarray of float64, shape (L, A, G)
+    upper_bias, decoding_bias : ndarray of float64, shapes (L, A) and (L, G)
+        X, Y, c and d of the L upper layers, the shorter ones filled up with zeros.
     """
 
     form: Form
@@ -83,6 +84,7 @@ class Model:
     hidden_bias: np.ndarray
     factors: np.ndarray
     upper_weights: np.ndarray
+    decoding_weights: np.ndarray
     upper_bias: np.ndarray
     decoding_bias: np.ndarray
 
@@ -99,6 +101,7 @@ class Model:
             parameters.hidden_bias[:hidden],
             parameters.factors[:factors, :hidden],
             parameters.upper_weights[:, :above, :below],
+            parameters.decoding_weights[:, :above, :below],
             parameters.upper_bias[:, :above],
             parameters.decoding_bias[:, :below],
         )
@@ -144,6 +147,7 @@ class Model:
             self.hidden_bias,
             self.factors,
             self.upper_weights,
+            self.decoding_weights,
             self.upper_bias,
             self.decoding_bias,
         )
@@ -230,15 +234,22 @@ class Pass:
     down: list[np.ndarray]
 
 
-def layers_of(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return weights, bias and decoding bias of each upper layer, without what fills up the shorter ones.
+class Layer(NamedTuple):
+    """An upper layer: X and Y, (its units, units below), and its two biases c and d."""
 
-    The weights of a layer are of shape (its units, units below).
-    """
+    weights: np.ndarray
+    decoding: np.ndarray
+    bias: np.ndarray
+    below_bias: np.ndarray
+
+
+def layers_of(model: Model) -> list[Layer]:
+    """Return the upper layers, without what fills up the shorter ones."""
     widths = [model.form.hidden, *model.form.upper]
     return [
-        (
+        Layer(
             model.upper_weights[at, :above, :below],
+            model.decoding_weights[at, :above, :below],
             model.upper_bias[at, :above],
             model.decoding_bias[at, :below],
         )
@@ -249,15 +260,15 @@ def layers_of(model: Model) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
 def passed(model: Model, activation: np.ndarray) -> Pass:
     """Return all layers given the pre-activations of the first, (R, F).
 
-    h_l+1 = sigma(c_l + X_l h_l) up, and down h_l' = sigma(a_l + d_l + X_l^T h_l+1').
+    h_l+1 = sigma(c_l + X_l h_l) up, and down h_l' = sigma(a_l + d_l + Y_l^T h_l+1').
     """
     inputs, up = [activation], [sigmoid(activation)]
-    for weights, bias, _ in layers_of(model):
-        inputs.append(bias + up[-1] @ weights.T)
+    for layer in layers_of(model):
+        inputs.append(layer.bias + up[-1] @ layer.weights.T)
         up.append(sigmoid(inputs[-1]))
     down = [up[-1]]
-    for layer, (weights, _, decoding) in reversed(list(enumerate(layers_of(model)))):
-        down.insert(0, sigmoid(inputs[layer] + decoding + down[0] @ weights))
+    for at, layer in reversed(list(enumerate(layers_of(model)))):
+        down.insert(0, sigmoid(inputs[at] + layer.below_bias + down[0] @ layer.decoding))
     return Pass(up, down)
 
 

@@ -18,22 +18,19 @@ def slopes(model: Model, through: Pass, by_decoded: np.ndarray) -> tuple[np.ndar
     """
     layers = layers_of(model)
     by_down = []
-    for (weights, _, _), state in zip(layers, through.down, strict=False):
+    for layer, state in zip(layers, through.down, strict=False):
         by_down.append(by_decoded * state * (1.0 - state))
-        by_decoded = by_down[-1] @ weights.T
+        by_decoded = by_down[-1] @ layer.decoding.T
     by_input = by_decoded * through.up[-1] * (1.0 - through.up[-1])
-    arrays = [
-        np.zeros_like(model.upper_weights),
-        np.zeros_like(model.upper_bias),
-        np.zeros_like(model.decoding_bias),
-    ]
-    for layer, (weights, _, _) in reversed(list(enumerate(layers))):
-        above, below = weights.shape
-        up, down = through.up[layer], through.down[layer + 1]
-        arrays[0][layer, :above, :below] = by_input.T @ up + down.T @ by_down[layer]
-        arrays[1][layer, :above] = by_input.sum(axis=0)
-        arrays[2][layer, :below] = by_down[layer].sum(axis=0)
-        by_input = (by_input @ weights) * up * (1.0 - up) + by_down[layer]
+    arrays = [np.zeros_like(array) for array in model.arrays()[5:]]
+    for at, layer in reversed(list(enumerate(layers))):
+        above, below = layer.weights.shape
+        up = through.up[at]
+        arrays[0][at, :above, :below] = by_input.T @ up
+        arrays[1][at, :above, :below] = through.down[at + 1].T @ by_down[at]
+        arrays[2][at, :above] = by_input.sum(axis=0)
+        arrays[3][at, :below] = by_down[at].sum(axis=0)
+        by_input = (by_input @ layer.weights) * up * (1.0 - up) + by_down[at]
     return by_input, arrays
 
 
@@ -59,7 +56,7 @@ def layer_gradient(
     key : int
         Key of the random numbers.
     """
-    weights, bias, decoding = layers_of(model)[layer]
+    weights, _, bias, decoding = layers_of(model)[layer]
     data = mean = sigmoid(bias + below @ weights.T)
     loss = 0.0
     for step in range(rule.steps):
@@ -72,8 +69,8 @@ def layer_gradient(
     gradient = [np.zeros_like(array) for array in model.arrays()]
     above, units = weights.shape
     gradient[5][layer, :above, :units] = (data.T @ below - mean.T @ shown) / len(below)
-    gradient[6][layer, :above] = (data - mean).mean(axis=0)
-    gradient[7][layer, :units] = (below - shown).mean(axis=0)
+    gradient[7][layer, :above] = (data - mean).mean(axis=0)
+    gradient[8][layer, :units] = (below - shown).mean(axis=0)
     return Model(model.form, *gradient), float(loss)
 
 
@@ -87,7 +84,7 @@ def followed_layer(
     rate, momentum, decay = float(rule.rate), float(rule.momentum), float(rule.decay)
     values = [array.copy() for array in model.arrays()]
     speeds = [array.copy() for array in velocity.arrays()]
-    for place, shrink in ((5, decay), (6, 0.0), (7, 0.0)):
+    for place, shrink in ((5, decay), (7, 0.0), (8, 0.0)):
         step = gradient.arrays()[place][layer] - shrink * values[place][layer]
         speeds[place][layer] = momentum * speeds[place][layer] + rate * step
         values[place][layer] += speeds[place][layer]

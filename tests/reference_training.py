@@ -198,7 +198,7 @@ def followed(model: Model, velocity: Model, gradient: Model, rows: Rows, rule: R
         model.arrays(),
         velocity.arrays(),
         gradient.arrays(),
-        (decay, decay, 0.0, 0.0, decay, decay, 0.0, 0.0),
+        (decay, decay, 0.0, 0.0, decay, decay, decay, 0.0, 0.0),
         _touched(model, rows),
         strict=True,
     ):
@@ -313,15 +313,15 @@ class Adam:
         rate, penalty = float(objective.rate), objective.decay.astype(np.float64)
         columns, none = penalty[:-1], np.zeros(1)
         times = self.times + np.append(rows.rated.any(axis=0), True)
-        rest = (0.0, 0.0, np.log(column_prior), *[0.0] * 5)
-        ages = (*[times[:-1]] * 3, *[times[-1]] * 5)
+        rest = (0.0, 0.0, np.log(column_prior), *[0.0] * 6)
+        ages = (*[times[:-1]] * 3, *[times[-1]] * 6)
         moved = []
         for value, mean, square, slope, shrink, centre, mask, age in zip(
             self.model.arrays(),
             self.mean.arrays(),
             self.square.arrays(),
             gradient.arrays(),
-            (columns, columns, columns, none, penalty[-1:], penalty[-1:], none, none),
+            (columns, columns, columns, none, *[penalty[-1:]] * 3, none, none),
             rest,
             _touched(self.model, rows),
             ages,

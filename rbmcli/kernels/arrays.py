@@ -75,8 +75,9 @@ class Parameters(NamedTuple):
         b_j.
     factors : float32 (V, W)
         B_cj; of no rows, (0, W), in a form that is not factored.
-    upper_weights : float32 (L, A, G)
-        X_ji between unit j of each upper layer and unit i of the layer below.
+    upper_weights, decoding_weights : float32 (L, A, G)
+        X_ji and Y_ji between unit j of each upper layer and unit i of the layer below: on the way up, and on
+        the way down.
     upper_bias : float32 (L, A)
         Bias of each unit of the upper layers on the way up.
     decoding_bias : float32 (L, G)
@@ -89,6 +90,7 @@ class Parameters(NamedTuple):
     hidden_bias: np.ndarray
     factors: np.ndarray
     upper_weights: np.ndarray
+    decoding_weights: np.ndarray
     upper_bias: np.ndarray
     decoding_bias: np.ndarray
 
@@ -104,6 +106,7 @@ class Parameters(NamedTuple):
             np.zeros((columns, levels), np.float32),
             np.zeros(width, np.float32),
             np.zeros((inner, width), np.float32),
+            np.zeros((layers, above, below), np.float32),
             np.zeros((layers, above, below), np.float32),
             np.zeros((layers, above), np.float32),
             np.zeros((layers, below), np.float32),

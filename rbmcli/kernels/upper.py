@@ -1,13 +1,14 @@
 """The layers above the first one: up through them and back down, and a loss's way back through both.
 
-Each upper layer is a Restricted Boltzmann Machine whose visible units are the layer below, with weights X
-that both ways share. On the way up the layer below gives it, on the way down it corrects the layer below:
+Each upper layer starts as a Restricted Boltzmann Machine whose visible units are the layer below. On the way
+up the layer below gives it, on the way down it corrects the layer below:
 
-    h_l+1 = sigma(c_l + X_l h_l),    h_l' = sigma(a_l + d_l + X_l^T h_l+1'),    h' = h at the top,
+    h_l+1 = sigma(c_l + X_l h_l),    h_l' = sigma(a_l + d_l + Y_l^T h_l+1'),    h' = h at the top,
 
 where a_l is the pre-activation of h_l on the way up. By Bayes' rule a unit's evidence from below stays what
 it is, and what is expected of the unit beforehand is told by the layers above rather than by a constant; so
-weights of 0 leave the first layer as it is. Columns meet h_1'.
+weights of 0 leave the first layer as it is. Columns meet h_1'. An RBM has Y = X; back-propagation learns the
+two apart, which predicts better.
 
 A thread owns a row, or for gradients a unit of an upper layer, whose sum over rows is made in order.
 
@@ -48,12 +49,12 @@ def activate_unit(parameters, layer, unit, below, row, width):
 
 
 @inner_kernel
-def add_from_above(parameters, layer, above, units, row, width, total):
-    """total[row, i] += sum_j h_j X_ji over the units of an upper layer."""
+def add_from_above(weights, layer, above, units, row, width, total):
+    """total[row, i] += sum_j h_j X_ji over the units of an upper layer, with X by layer in `weights`."""
     for j in range(units):
         share = above[row, j]
         for i in range(width):
-            total[row, i] += share * parameters.upper_weights[layer, j, i]
+            total[row, i] += share * weights[layer, j, i]
 
 
 @inner_kernel
@@ -71,7 +72,8 @@ def pass_layers(parameters, form, row, hidden, decoded, upper_hidden, upper_deco
         below, width = layer_below(decoded, upper_decoded, layer), width_below(form, layer)
         for i in range(width):
             below[row, i] += parameters.decoding_bias[layer, i]
-        add_from_above(parameters, layer, upper_decoded[layer], form.upper[layer], row, width, below)
+        units, weights = form.upper[layer], parameters.decoding_weights
+        add_from_above(weights, layer, upper_decoded[layer], units, row, width, below)
         for i in range(width):
             below[row, i] = sigmoid(below[row, i])
 
@@ -80,7 +82,7 @@ def pass_layers(parameters, form, row, hidden, decoded, upper_hidden, upper_deco
 def pass_layers_back(parameters, form, row, slope, scratch):
     """slope = derivative of the loss by a_1 of a row, from that by h_1', which it holds.
 
-    The ways are gone back in turn: e_l = dh_l' h_l' (1 - h_l') with dh_l+1' = X_l e_l, and then
+    The ways are gone back in turn: e_l = dh_l' h_l' (1 - h_l') with dh_l+1' = Y_l e_l, and then
     da_l = (X_l^T da_l+1) h_l (1 - h_l) + e_l, where da = e at the top.
     """
     layers = form.upper.shape[0]
@@ -93,7 +95,7 @@ def pass_layers_back(parameters, form, row, slope, scratch):
         for j in range(form.upper[layer]):
             total = np.float32(0.0)
             for i in range(width):
-                total += parameters.upper_weights[layer, j, i] * below[row, i]
+                total += parameters.decoding_weights[layer, j, i] * below[row, i]
             h = scratch.upper_decoded[layer, row, j]
             total *= h * (np.float32(1.0) - h)
             scratch.upper_decoded_slope[layer, row, j] = total
@@ -104,7 +106,8 @@ def pass_layers_back(parameters, form, row, slope, scratch):
         besides = layer_below(scratch.decoded_slope, scratch.upper_decoded_slope, layer)
         for i in range(width):
             below[row, i] = np.float32(0.0)
-        add_from_above(parameters, layer, scratch.upper_slope[layer], form.upper[layer], row, width, below)
+        units, weights = form.upper[layer], parameters.upper_weights
+        add_from_above(weights, layer, scratch.upper_slope[layer], units, row, width, below)
         for i in range(width):
             h = mean[row, i]
             below[row, i] = below[row, i] * h * (np.float32(1.0) - h) + besides[row, i]
@@ -112,7 +115,7 @@ def pass_layers_back(parameters, form, row, slope, scratch):
 
 @inner_kernel
 def update_unit(rows, parameters, mean, square, form, scratch, unit, scale, decay, rate, corrections):
-    """Adam's step of the weights of a unit: dX_ji = sum over rows of da_j h_i + h_j' e_i.
+    """Adam's step of the weights of a unit: dX_ji = sum over rows of da_j h_i, dY_ji = that of h_j' e_i.
 
     Units are counted over the places of all upper layers, of which those that are padding have no weights.
     """
@@ -120,18 +123,30 @@ def update_unit(rows, parameters, mean, square, form, scratch, unit, scale, deca
     layer, j = unit // places, unit % places
     if j >= form.upper[layer]:
         return
-    gradient = np.zeros(width, np.float32)
+    upward, downward = np.zeros(width, np.float32), np.zeros(width, np.float32)
     below = layer_below(scratch.data_hidden, scratch.upper_hidden, layer)
     below_slope = layer_below(scratch.decoded_slope, scratch.upper_decoded_slope, layer)
     for row in range(rows):
         slope, state = scratch.upper_slope[layer, row, j], scratch.upper_decoded[layer, row, j]
         for i in range(width_below(form, layer)):
-            gradient[i] += slope * below[row, i] + state * below_slope[row, i]
+            upward[i] += slope * below[row, i]
+            downward[i] += state * below_slope[row, i]
     follow_adam(
         parameters.upper_weights.reshape(-1, width),
         mean.upper_weights.reshape(-1, width),
         square.upper_weights.reshape(-1, width),
-        gradient,
+        upward,
+        unit,
+        scale,
+        decay,
+        rate,
+        corrections,
+    )
+    follow_adam(
+        parameters.decoding_weights.reshape(-1, width),
+        mean.decoding_weights.reshape(-1, width),
+        square.decoding_weights.reshape(-1, width),
+        downward,
         unit,
         scale,
         decay,

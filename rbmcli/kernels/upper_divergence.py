@@ -76,7 +76,7 @@ def _gibbs_row(below, row, prior, layer, parameters, form, rule, scratch, place,
             scratch.state[place, j] = np.float32(1.0) if drawn else np.float32(0.0)
         for i in range(width):
             shown[place, i] = prior[i] + parameters.decoding_bias[layer, i]
-        add_from_above(parameters, layer, scratch.state, form.upper[layer], place, width, shown)
+        add_from_above(parameters.upper_weights, layer, scratch.state, form.upper[layer], place, width, shown)
         for i in range(width):
             shown[place, i] = sigmoid(shown[place, i])
         if step == 0:
@@ -141,7 +141,7 @@ def layer_divergence(rows, below, prior, layer, parameters, velocity, scratch, f
     layer : int
         Which of the upper layers is learned, from 0.
     parameters, velocity : Parameters
-        Changed in place, the arrays of this layer alone.
+        Changed in place, the arrays of this layer alone; its weights in both directions are `upper_weights`.
     scratch : LayerScratch
         Work memory, at least as large as the mini-batch.
     form : Form

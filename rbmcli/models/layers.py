@@ -117,5 +117,7 @@ class UpperLearner(Learner):
         return named(parameters=self.parameters, velocity=self.velocity)
 
     def exported(self, parameters: Parameters) -> Parameters:
-        """Return the parameters as they are."""
-        return parameters
+        """Return the parameters with the weights of the layer for the way down too."""
+        layer, decoding = len(self.form.upper) - 1, parameters.decoding_weights.copy()
+        decoding[layer] = parameters.upper_weights[layer]
+        return parameters._replace(decoding_weights=decoding)

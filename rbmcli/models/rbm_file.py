@@ -24,7 +24,7 @@ from rbmcli.models.rbm import Rbm
 
 _VISIBLE, _ROW, _SHARED = "visible", "row", "shared"
 _HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
-_UPPER_WEIGHTS, _DECODING_BIAS = "weights", "decoding_bias"
+_UPPER_WEIGHTS, _DECODING_WEIGHTS, _DECODING_BIAS = "weights", "decoding_weights", "decoding_bias"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "spread", "values")
 
 
@@ -136,6 +136,7 @@ def _upper_arrays(parameters: Parameters, form: Form) -> dict[str, np.ndarray]:
     for layer, above in enumerate(form.upper):
         arrays[f"{_UPPER_WEIGHTS}_{layer + 2}"] = parameters.upper_weights[layer, :above, :below]
         arrays[f"{_HIDDEN_BIAS}_{layer + 2}"] = parameters.upper_bias[layer, :above]
+        arrays[f"{_DECODING_WEIGHTS}_{layer + 1}"] = parameters.decoding_weights[layer, :above, :below]
         arrays[f"{_DECODING_BIAS}_{layer + 1}"] = parameters.decoding_bias[layer, :below]
         below = int(above)
     return arrays

@@ -59,7 +59,7 @@ def _what_it_is(metadata: dict[str, Any], levels: Levels, users: Spread, items: 
     inner = settings["factors"] or metadata["F"]
     numbers = columns * (functions * inner + metadata["K"] + settings["conditional"] * metadata["F"])
     numbers += metadata["F"] + settings["factors"] * metadata["F"]
-    numbers += sum(above * below + above + below for below, above in pairwise((metadata["F"], *upper)))
+    numbers += sum(2 * above * below + above + below for below, above in pairwise((metadata["F"], *upper)))
     rows = [
         ("kind", f"`{metadata['kind']}`, rows of {by}s"),
         ("scale", levels.describe()),

@@ -187,6 +187,7 @@ def random_parameters(shape: Shape, generator: np.random.Generator, scale: float
     widths = [form.hidden, *form.upper]
     for layer, (below, above) in enumerate(pairwise(widths)):
         used.append(parameters.upper_weights[layer, :above, :below])
+        used.append(parameters.decoding_weights[layer, :above, :below])
         used.append(parameters.upper_bias[layer, :above])
         used.append(parameters.decoding_bias[layer, :below])
     for array in used:

@@ -233,8 +233,9 @@ def test_the_padding_stays_zero(kind):
         assert not value.factors[:, 5:].any()
         widths = [5, *kind.upper]
         for layer, (below, above) in enumerate(pairwise(widths)):
-            assert not value.upper_weights[layer, above:].any()
-            assert not value.upper_weights[layer, :, below:].any()
+            for weights in (value.upper_weights[layer], value.decoding_weights[layer]):
+                assert not weights[above:].any()
+                assert not weights[:, below:].any()
             assert not value.upper_bias[layer, above:].any()
             assert not value.decoding_bias[layer, below:].any()
 

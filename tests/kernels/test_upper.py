@@ -165,7 +165,7 @@ def test_an_upper_layer_follows_in_the_mean_what_all_states_of_the_layer_come_to
         rows=np.arange(copies, dtype=np.int32),
         velocity=still,
     )
-    weights, bias, decoding = reference.layers_of(problem.model)[0]
+    weights, _, bias, decoding = reference.layers_of(problem.model)[0]
     below = problem.below[0].astype(np.float64)
     data = reference.sigmoid(bias + weights @ below)
     expected = np.outer(data, below)
@@ -188,7 +188,7 @@ def test_an_upper_layer_leaves_all_other_layers_to_the_bit_as_they_are():
     parameters, velocity, _ = diverge(problem, rule(), key=8)
 
     for before, after in ((problem.parameters, parameters), (problem.velocity, velocity)):
-        for name in ("weights", "conditional", "visible_bias", "hidden_bias", "factors"):
+        for name in ("weights", "conditional", "visible_bias", "hidden_bias", "factors", "decoding_weights"):
             assert getattr(before, name).tobytes() == getattr(after, name).tobytes(), name
         for name in ("upper_weights", "upper_bias", "decoding_bias"):
             old, new = getattr(before, name), getattr(after, name)

@@ -40,6 +40,7 @@ def with_strong_layers(model: Rbm) -> Rbm:
     widths = [model.form.hidden, *model.form.upper]
     for layer, (below, above) in enumerate(pairwise(widths)):
         parameters.upper_weights[layer, :above, :below] = generator.standard_normal((above, below))
+        parameters.decoding_weights[layer, :above, :below] = generator.standard_normal((above, below))
         parameters.upper_bias[layer, :above] = generator.standard_normal(above)
         parameters.decoding_bias[layer, :below] = generator.standard_normal(below)
     return replace(model, parameters=parameters)
@@ -119,7 +120,8 @@ def test_layers_are_learned_one_after_the_other_and_leave_those_below_as_they_ar
     assert outcome.best_epochs == (3, 2, 2)
     for name in ("weights", "conditional", "visible_bias", "hidden_bias"):
         assert getattr(found, name).tobytes() == getattr(first, name).tobytes()
-    for name in ("upper_weights", "upper_bias", "decoding_bias"):
+    assert found.decoding_weights.tobytes() == found.upper_weights.tobytes()
+    for name in ("upper_weights", "decoding_weights", "upper_bias", "decoding_bias"):
         lower = getattr(two, name)[0]
         np.testing.assert_array_equal(getattr(found, name)[0][tuple(map(slice, lower.shape))], lower)
         assert getattr(found, name)[1].any()

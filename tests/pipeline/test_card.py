@@ -64,6 +64,7 @@ def test_the_trained_numbers_are_those_that_the_file_holds(options: dict, tmp_pa
     ]
     for layer, (below, above) in enumerate(pairwise((form.hidden, *form.upper))):
         used.append(parameters.upper_weights[layer, :above, :below])
+        used.append(parameters.decoding_weights[layer, :above, :below])
         used += [parameters.upper_bias[layer, :above], parameters.decoding_bias[layer, :below]]
 
     assert f"| trained numbers | {sum(array.size for array in used):,} |" in card_of(model, tmp_path)
