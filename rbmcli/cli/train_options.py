@@ -21,8 +21,8 @@ Model = Annotated[
         "--model",
         help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. autoencoder: a "
         "network that fills in what is left out of a row. neighbours: neighbours of items, upon another of "
-        "these. bias: regularised effects of users and items, the floor of comparisons. ensemble: one of these "
-        "over several seeds. blend: several of these. All but rbm have panels of their own.",
+        "these. bias: regularised effects of users and items, the floor of comparisons. ensemble: one of "
+        "these over several seeds. blend: several of these. All but rbm have panels of their own.",
         rich_help_panel=MODEL,
     ),
 ]
