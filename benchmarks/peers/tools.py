@@ -112,5 +112,5 @@ COMMANDS = (
     Command("rbmcli-best-days", "--preset best --day-bias", DATED),
 )
 
-RIVALS = ("myfm-svdpp", "myfm-svdpp-probit", "myfm-timesvdpp-probit")
+RIVALS = ("myfm-svdpp", "myfm-svdpp-probit", "myfm-timesvdpp-probit", "myfm-svdpp-rank32")
 """The peers that every command is compared with, pair by pair."""
