@@ -20,7 +20,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. bias: regularised "
-        "effects of users and items, the floor of comparisons. neighbours: neighbours of items, which explain "
+        "effects of users and items, the floor of comparisons. neighbours: those of items, which explain "
         "what one of these leaves unexplained. ensemble: one of these over several seeds. blend: several of "
         "these. All but rbm have panels of their own.",
         rich_help_panel=MODEL,

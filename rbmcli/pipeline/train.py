@@ -79,7 +79,7 @@ def train(
         nothing with ``settings.validation == "none"``.
     also_rated : path or table, optional
         Pairs that are known to have been rated, the rating unknown; they enter the hidden units.
-    settings : TrainSettings, BiasSettings or FactorizationSettings
+    settings : TrainSettings, or those of another kind
         The kind of model, and its training.
     input_settings : InputSettings
         How ratings are read.
