@@ -53,7 +53,7 @@ def test_it_tells_what_the_base_alone_comes_to(capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(
     ("options", "named"),
-    [(["--hidden", "7"], "--hidden"), (["--sweeps", "9"], "--sweeps"), (["--member", "mf"], "--member")],
+    [(["--hidden", "7"], "--hidden"), (["--sweeps", "9"], "--sweeps")],
 )
 def test_options_of_other_kinds_are_refused(
     options: list[str], named: str, capsys: pytest.CaptureFixture[str]
