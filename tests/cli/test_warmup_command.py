@@ -83,6 +83,8 @@ def test_commands_call_kernels_only_as_warming_up_does(
         "train train.parquet --layers 3,2 --epochs 2 --by item --fine-tune -o layers.parquet",
         f"predict layers.parquet {asked}",
         f"predict mf.parquet {asked}",
+        "train train.parquet --model neighbours --base bias -o near.parquet",
+        f"predict near.parquet {asked}",
         f"predict user.parquet {asked} --probabilities --inference exact",
         f"predict odd.parquet {asked}",
         f"predict item.parquet {asked} --also-rated also.parquet",
