@@ -10,7 +10,7 @@ ONLY := defaults
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint reference bench clean
+.PHONY: help demo test test-faults lint reference bench bench-peers clean
 
 help: ## List the targets.
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -92,7 +92,20 @@ bench: .venv/installed ## Measure speed, and with DATA=FOLDER accuracy too.
 	$(BIN)/python -m benchmarks.speed $(if $(DATA),--data $(DATA)) --json speed.json
 	$(if $(DATA),$(BIN)/python -m benchmarks.accuracy --data $(DATA) --only $(ONLY) --json accuracy.json)
 
+# In an environment of their own, since they need much that rbmcli does not: about 6 GB. If not all of them can
+# be installed together, those that can be are; the table says of the others that they are not there.
+.venv-peers/installed: benchmarks/peers-requirements.txt
+	@echo "Installing other rating predictors into .venv-peers; this takes minutes."
+	@$(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/pip install --quiet --disable-pip-version-check --requirement $< || \
+	    grep -v '^#' $< | xargs -n 1 .venv-peers/bin/pip install --quiet --disable-pip-version-check || true
+	@touch $@
+
+bench-peers: .venv/installed .venv-peers/installed ## Compare with other rating predictors, on the sets of DATA=FOLDER.
+	$(BIN)/python -m benchmarks.peers $(if $(DATA),--data $(DATA)) --folder peers --json peers.json \
+	    $(if $(SETS),--only $(SETS)) $(if $(TOOLS),--tools $(TOOLS))
+
 clean: ## Remove the environment, the demo and every cache.
-	rm -rf .venv demo build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -f speed.json accuracy.json
+	rm -rf .venv .venv-peers demo peers build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f speed.json accuracy.json peers.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

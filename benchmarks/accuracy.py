@@ -24,6 +24,7 @@ from benchmarks.accuracy_tables import tell
 from benchmarks.commands import CommandFailedError, Outcome, needed, run_command
 from benchmarks.generated import Size, generated_ratings
 from benchmarks.machine import description
+from benchmarks.names import names_of
 from benchmarks.rating_sets import SOURCES, Split, source_of, split_new_users, split_test
 from benchmarks.results import write_json
 from benchmarks.runs import GROUPS, NEW_USERS, NOTHING, Run
@@ -185,14 +186,6 @@ def _is_finite(model: Path) -> bool:
     return bool(numbers) and all(np.isfinite(each.to_numpy(zero_copy_only=False)).all() for each in numbers)
 
 
-def _names(text: str, known: list[str]) -> list[str]:
-    names = text.split(",")
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        raise argparse.ArgumentTypeError(f"{', '.join(unknown)}: expected some of {', '.join(known)}")
-    return names
-
-
 def main() -> int:
     """Do the runs that the arguments name; the exit code is 1 if one of them failed."""
     parser = argparse.ArgumentParser(
@@ -201,9 +194,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="folder of rating sets")
     groups, sets = list(GROUPS), list(SOURCES)
     parser.add_argument(
-        "--only", type=lambda text: _names(text, groups), default=groups, help="groups of runs"
+        "--only", type=lambda text: names_of(text, groups), default=groups, help="groups of runs"
     )
-    parser.add_argument("--sets", type=lambda text: _names(text, sets), default=sets, help="rating sets")
+    parser.add_argument("--sets", type=lambda text: names_of(text, sets), default=sets, help="rating sets")
     parser.add_argument("--epochs", type=int, help="most epochs of every training, for a trial")
     parser.add_argument("--json", type=Path, help="file to write the figures to, after every run")
     chosen = parser.parse_args()

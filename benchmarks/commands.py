@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import resource
-import subprocess
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.processes import ROOT, run_process
 
 
 @dataclass(frozen=True)
@@ -28,6 +25,8 @@ class Outcome:
         Its error, without the hint; empty where there was none.
     cpu_seconds : float
         Processor time of all its threads.
+    peak_bytes : int
+        The most memory that it held at once.
     """
 
     code: int
@@ -35,6 +34,7 @@ class Outcome:
     figures: dict[str, Any]
     message: str
     cpu_seconds: float
+    peak_bytes: int = 0
 
 
 class CommandFailedError(Exception):
@@ -44,18 +44,18 @@ class CommandFailedError(Exception):
 def run_command(*arguments: object) -> Outcome:
     """Run `rbmcli` with some arguments and `--json`, and return how it ended."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RBMCLI_")}
-    before = _cpu_seconds()
-    done = subprocess.run(
+    done = run_process(
         [sys.executable, "-m", "rbmcli", *map(str, arguments), "--quiet", "--json"],
-        env={**kept, "PYTHONPATH": os.pathsep.join([str(_ROOT), *_python_path()])},
-        capture_output=True,
-        text=True,
-        check=False,
+        {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()])},
     )
-    spent = _cpu_seconds() - before
-    told = json.loads(done.stdout) if done.returncode == 0 else {}
+    told = json.loads(done.output) if done.code == 0 else {}
     return Outcome(
-        done.returncode, told.get("settings", {}), told.get("figures", {}), _error(done.stderr), spent
+        done.code,
+        told.get("settings", {}),
+        told.get("figures", {}),
+        _error(done.talk),
+        done.cpu_seconds,
+        done.peak_bytes,
     )
 
 
@@ -75,11 +75,6 @@ def needed(outcome: Outcome) -> Outcome:
 def _python_path() -> list[str]:
     given = os.environ.get("PYTHONPATH")
     return [given] if given else []
-
-
-def _cpu_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
 
 
 def _error(talk: str) -> str:

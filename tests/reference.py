@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -71,6 +72,9 @@ class Model:
         b_j.
     factors : ndarray of float64, shape (C, F)
         B_cj; no rows where weights are not factored.
+    upper_weights, decoding_weights : ndarray of float64, shape (L, A, G)
+    upper_bias, decoding_bias : ndarray of float64, shapes (L, A) and (L, G)
+        X, Y, c and d of the L upper layers, the shorter ones filled up with zeros.
     """
 
     form: Form
@@ -79,17 +83,27 @@ class Model:
     visible_bias: np.ndarray
     hidden_bias: np.ndarray
     factors: np.ndarray
+    upper_weights: np.ndarray
+    decoding_weights: np.ndarray
+    upper_bias: np.ndarray
+    decoding_bias: np.ndarray
 
     @classmethod
     def of(cls, parameters: Parameters, form: Form) -> Model:
         """Return the kernels' arrays without their padding, in float64."""
         hidden, factors = form.hidden, form.factors
+        widths = [hidden, *form.upper]
+        above, below = max(widths[1:], default=0), max(widths[:-1], default=0)
         unpadded = (
             parameters.weights[:, :, : factors or hidden],
             parameters.conditional[:, :hidden],
             parameters.visible_bias,
             parameters.hidden_bias[:hidden],
             parameters.factors[:factors, :hidden],
+            parameters.upper_weights[:, :above, :below],
+            parameters.decoding_weights[:, :above, :below],
+            parameters.upper_bias[:, :above],
+            parameters.decoding_bias[:, :below],
         )
         return cls(form, *(array.astype(np.float64) for array in unpadded))
 
@@ -105,7 +119,10 @@ class Model:
         return by_level @ self.factors if self.form.factors else by_level
 
     def gradient(self, slopes: Slopes) -> Model:
-        """Return the slopes by the parameters of the form, from those by W, by the chain rule."""
+        """Return the slopes by the parameters of the form, from those by W, by the chain rule.
+
+        Those by upper layers are 0.
+        """
         by_inner, by_factors = slopes.weights, np.zeros_like(self.factors)
         if self.form.factors:
             by_inner = slopes.weights @ self.factors.T
@@ -118,11 +135,22 @@ class Model:
             slopes.visible_bias,
             slopes.hidden_bias,
             by_factors,
+            *(np.zeros_like(array) for array in self.arrays()[5:]),
         )
 
     def arrays(self) -> tuple[np.ndarray, ...]:
-        """Return the five arrays, in the order of `Parameters`."""
-        return self.weights, self.conditional, self.visible_bias, self.hidden_bias, self.factors
+        """Return the arrays, in the order of `Parameters`."""
+        return (
+            self.weights,
+            self.conditional,
+            self.visible_bias,
+            self.hidden_bias,
+            self.factors,
+            self.upper_weights,
+            self.decoding_weights,
+            self.upper_bias,
+            self.decoding_bias,
+        )
 
     def flat(self) -> np.ndarray:
         """Return all numbers in one array, weights first."""
@@ -193,6 +221,62 @@ def reconstruction(
     """Return p(v_ui^k = 1 | h) = softmax_k(b_i^k + b_u^k + o_ui^k + sum_j W_ij^k h_uj), shape (R, N, K)."""
     from_hidden = np.einsum("uj,ikj->uik", hidden, model.full_weights)
     return softmax(model.visible_bias + row_bias[:, None, :] + offset + from_hidden)
+
+
+# Upper layers.
+
+
+@dataclass(frozen=True)
+class Pass:
+    """The layers of rows, each (R, its units), the first one first: on the way up, and on the way down."""
+
+    up: list[np.ndarray]
+    down: list[np.ndarray]
+
+
+class Layer(NamedTuple):
+    """An upper layer: X and Y, (its units, units below), and its two biases c and d."""
+
+    weights: np.ndarray
+    decoding: np.ndarray
+    bias: np.ndarray
+    below_bias: np.ndarray
+
+
+def layers_of(model: Model) -> list[Layer]:
+    """Return the upper layers, without what fills up the shorter ones."""
+    widths = [model.form.hidden, *model.form.upper]
+    return [
+        Layer(
+            model.upper_weights[at, :above, :below],
+            model.decoding_weights[at, :above, :below],
+            model.upper_bias[at, :above],
+            model.decoding_bias[at, :below],
+        )
+        for at, (below, above) in enumerate(pairwise(widths))
+    ]
+
+
+def passed(model: Model, activation: np.ndarray) -> Pass:
+    """Return all layers given the pre-activations of the first, (R, F).
+
+    h_l+1 = sigma(c_l + X_l h_l) up, and down h_l' = sigma(a_l + d_l + Y_l^T h_l+1').
+    """
+    inputs, up = [activation], [sigmoid(activation)]
+    for layer in layers_of(model):
+        inputs.append(layer.bias + up[-1] @ layer.weights.T)
+        up.append(sigmoid(inputs[-1]))
+    down = [up[-1]]
+    for at, layer in reversed(list(enumerate(layers_of(model)))):
+        down.insert(0, sigmoid(inputs[at] + layer.below_bias + down[0] @ layer.decoding))
+    return Pass(up, down)
+
+
+def decoded_mean(model: Model, visible: np.ndarray, rated: np.ndarray) -> np.ndarray:
+    """Return what columns meet of rows, (R, F): the first layer, after all layers."""
+    if not len(model.form.upper):
+        return hidden_mean(model, visible, rated)
+    return passed(model, activation(model, visible, rated)).down[0]
 
 
 # Base rates and the row bias.
@@ -318,7 +402,7 @@ def mean_field_score(
         r, by default the columns in the history.
     """
     r = history.sum(axis=1) if rated is None else rated
-    hidden = hidden_mean(model, history[None], r[None])
+    hidden = decoded_mean(model, history[None], r[None])
     return reconstruction(model, hidden, bias[None])[0, column]
 
 

@@ -13,42 +13,46 @@ def normal(key: int, counter: int) -> float:
     return float(np.sqrt(-2 * np.log(1 - first)) * np.cos(2 * np.pi * second))
 
 
-def drawn_own(ratings, residual, other, alpha, prior, key, own):
-    """Return the factor of each row after it is drawn; ratings are (row, column) pairs."""
-    drawn = own.copy()
-    for row in range(len(own)):
-        mine = [n for n, (r, _) in enumerate(ratings) if r == row]
-        precision = prior[1] + alpha * sum(other[ratings[n][1]] ** 2 for n in mine)
-        # What is left for this factor to tell is the residual with its own share put back.
-        total = prior[1] * prior[0]
-        for n in mine:
-            q = other[ratings[n][1]]
-            total += alpha * q * (residual[n] + own[row] * q)
-        drawn[row] = total / precision + normal(key, row) / np.sqrt(precision)
-    return drawn
+def posterior(rated, value, others, alpha, precision, expected):
+    """Return mean and covariance of bias and factors of a row, of the columns that it has rated."""
+    x = others[rated].astype(float)
+    target = value - x[:, 0]
+    x[:, 0] = 1
+    inverse = np.linalg.inv(alpha * x.T @ x + np.diag(precision))
+    return inverse @ (alpha * x.T @ target + precision * expected), inverse
 
 
-def drawn_implicit(ratings, residual, other, weight, alpha, prior, key, implicit):
-    """Return what each column adds after it is drawn, one after the other, and the residuals then."""
-    drawn, residual = implicit.copy(), residual.copy()
-    for column in range(len(implicit)):
-        rows = [r for r, c in ratings if c == column]
-        slope = np.zeros(len(ratings))
-        for n, (r, c) in enumerate(ratings):
-            slope[n] = weight[r] * other[c] * (r in rows)
-        precision = prior[1] + alpha * np.sum(slope**2)
-        mean = (alpha * np.sum(slope * (residual + drawn[column] * slope)) + prior[1] * prior[0]) / precision
-        new = mean + normal(key, column) / np.sqrt(precision)
-        residual -= (new - drawn[column]) * slope
+def drawn_row(rated, value, others, alpha, precision, expected, key):
+    """Return bias and factors that a row draws, and the squares of what it leaves of its ratings."""
+    mean, covariance = posterior(rated, value, others, alpha, precision, expected)
+    upper = np.linalg.cholesky(np.linalg.inv(covariance)).T
+    drawn = mean + np.linalg.solve(upper, [normal(key, j) for j in range(len(mean))])
+    x = others[rated].astype(float)
+    left = value - x[:, 0] - drawn[0] - x[:, 1:] @ drawn[1:]
+    return drawn, np.sum(left**2)
+
+
+def drawn_implicit(pairs, weight, scale, own, prior, key, left, implicit):
+    """Return what each column adds to a factor of the rows that rated it, one after the other, and p - e."""
+    drawn, left = implicit.astype(float), left.astype(float)
+    for column in range(len(drawn)):
+        rows = np.array([r for r, c in pairs if c == column], int)
+        slope = scale * weight[rows]
+        precision = own * slope @ slope + prior
+        target = left[rows] + slope * drawn[column]
+        new = own * slope @ target / precision + normal(*key(column)) / np.sqrt(precision)
+        left[rows] -= slope * (new - drawn[column])
         drawn[column] = new
-    return drawn, residual
+    return drawn, left
 
 
 def folded(items, base, rated, asked, scale):
     """Return mean, mean square and variance of an item for a user's ratings, a dict of item to value."""
     means, variances = [], []
     for s in range(len(items.alpha)):
-        x = items.features[s].astype(float)
+        x = items.factors[s].astype(float)
+        bias = x[:, 0].copy()
+        x[:, 0] = 1
         places = list(rated)
         size = x.shape[1]
         precision = np.diag(items.precision[s]) + items.alpha[s] * sum(
@@ -60,11 +64,11 @@ def folded(items, base, rated, asked, scale):
         )
         right = items.precision[s] * prior
         for i in places:
-            right = right + items.alpha[s] * x[i] * (rated[i] - base - items.bias[s, i])
+            right = right + items.alpha[s] * x[i] * (rated[i] - base - bias[i])
         p = np.linalg.solve(precision, right)
-        means.append(np.clip(base + items.bias[s, asked] + p @ x[asked], *scale))
+        means.append(np.clip(base + bias[asked] + p @ x[asked], *scale))
         variances.append(x[asked] @ np.linalg.solve(precision, x[asked]))
     return np.mean(means), np.mean(np.square(means)), np.mean(variances[::6])
 
 
-__all__ = ["derive", "drawn_implicit", "drawn_own", "folded", "normal"]
+__all__ = ["derive", "drawn_implicit", "drawn_row", "folded", "normal", "posterior"]

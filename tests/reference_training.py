@@ -16,13 +16,17 @@ from rbmcli.kernels.row_bias import Smoothing
 from tests.reference import (
     Model,
     Slopes,
+    activation,
+    decoded_mean,
     derive,
     hidden_mean,
     normal,
+    passed,
     reconstruction,
     row_bias,
     uniform,
 )
+from tests.reference_layers import slopes
 
 
 @dataclass(frozen=True)
@@ -171,10 +175,10 @@ def _touched(model: Model, rows: Rows) -> tuple[np.ndarray, ...]:
     """Return which rows of each array of parameters a mini-batch moves.
 
     Updates are lazy: weights and visible biases move in columns with a rating of a known level, D in those
-    known to be rated. Hidden biases and factors belong to all rows and always move.
+    known to be rated. Hidden biases, factors and upper layers belong to all rows and always move.
     """
     known, rated = rows.known.any(axis=0), rows.rated.any(axis=0) & model.form.conditional
-    everywhere = (np.ones(len(array), bool) for array in (model.hidden_bias, model.factors))
+    everywhere = (np.ones(len(array), bool) for array in model.arrays()[3:])
     return known, rated, known, *everywhere
 
 
@@ -194,7 +198,7 @@ def followed(model: Model, velocity: Model, gradient: Model, rows: Rows, rule: R
         model.arrays(),
         velocity.arrays(),
         gradient.arrays(),
-        (decay, decay, 0.0, 0.0, decay),
+        (decay, decay, 0.0, 0.0, decay, decay, decay, 0.0, 0.0),
         _touched(model, rows),
         strict=True,
     ):
@@ -218,11 +222,11 @@ def kept(rows: Rows, keep: float, key: int) -> np.ndarray:
 def _forward(
     model: Model, rows: Rows, mask: np.ndarray, column_prior: np.ndarray, objective: Objective
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Return the input, its r, the hidden units that it gives, and the probabilities of all levels."""
+    """Return the input, its r, what columns meet of the hidden units, and the probabilities of all levels."""
     smoothing = Smoothing(objective.strength, objective.tilt_strength, objective.values)
     visible = rows.visible * mask[:, :, None]
     rated = rows.rated - rows.known + mask
-    hidden = hidden_mean(model, visible, rated)
+    hidden = decoded_mean(model, visible, rated)
     bias = row_bias(visible, column_prior, smoothing)
     return visible, rated, hidden, reconstruction(model, hidden, bias, rows.offset)
 
@@ -270,10 +274,15 @@ def network_gradient(
     by_logit = (1.0 - share) * (p - rows.visible) + share * error * p * (values - mean)
     by_logit *= (rows.known - mask)[:, :, None]
     by_hidden = np.einsum("uik,ikj->uj", by_logit, model.full_weights)
-    by_activation = by_hidden if model.form.gaussian else by_hidden * hidden * (1.0 - hidden)
+    upper = [np.zeros_like(array) for array in model.arrays()[5:]]
+    if len(model.form.upper):
+        by_activation, upper = slopes(model, passed(model, activation(model, visible, rated)), by_hidden)
+    else:
+        by_activation = by_hidden if model.form.gaussian else by_hidden * hidden * (1.0 - hidden)
     inputs = mean_statistics(visible, rated, by_activation)
     weights = inputs.weights + np.einsum("uik,uj->ikj", by_logit, hidden) / len(hidden)
-    return model.gradient(inputs._replace(weights=weights, visible_bias=by_logit.mean(axis=0)))
+    gradient = model.gradient(inputs._replace(weights=weights, visible_bias=by_logit.mean(axis=0)))
+    return Model(model.form, *gradient.arrays()[:5], *(array / len(hidden) for array in upper))
 
 
 @dataclass(frozen=True)
@@ -304,15 +313,15 @@ class Adam:
         rate, penalty = float(objective.rate), objective.decay.astype(np.float64)
         columns, none = penalty[:-1], np.zeros(1)
         times = self.times + np.append(rows.rated.any(axis=0), True)
-        rest = (0.0, 0.0, np.log(column_prior), 0.0, 0.0)
-        ages = (*[times[:-1]] * 3, *[times[-1]] * 2)
+        rest = (0.0, 0.0, np.log(column_prior), *[0.0] * 6)
+        ages = (*[times[:-1]] * 3, *[times[-1]] * 6)
         moved = []
         for value, mean, square, slope, shrink, centre, mask, age in zip(
             self.model.arrays(),
             self.mean.arrays(),
             self.square.arrays(),
             gradient.arrays(),
-            (columns, columns, columns, none, penalty[-1:]),
+            (columns, columns, columns, none, *[penalty[-1:]] * 3, none, none),
             rest,
             _touched(self.model, rows),
             ages,

@@ -35,6 +35,7 @@ WAYS: dict[str, dict[str, object]] = {
     "more Gibbs steps": {"cd_steps": "1,3@2"},
     "discriminative": {"objective": "discriminative", "network_rate": 0.03},
     "fine-tuned": {"fine_tune": True, "network_rate": 0.03},
+    "three layers": {"layers": "6,4,3", "fine_tune": True, "network_rate": 0.03},
 }
 """Settings of those and of every way to train a model."""
 

@@ -20,6 +20,7 @@ class Blending:
         list[str] | None,
         typer.Option(
             "--member",
+            "--members",
             metavar="KIND[:SETTING=VALUE,...]",
             help="A model of the blend, once for each, like mf, or rbm:by=item,hidden=200; settings are the "
             "options that its kind has. An ensemble has one.",
@@ -59,11 +60,12 @@ class Blending:
         ),
     ] = None
 
-    def settings(self, model: str, preset: str) -> dict[str, dict[str, Any]]:
+    def settings(self, model: str, preset: str, *, day_bias: bool) -> dict[str, dict[str, Any]]:
         """Return the settings that these options give a blend and an ensemble, by their names."""
         members = tuple(Member.of(text) for text in self.member or ())
         blend: dict[str, Any] = {
             "preset": preset if preset == "best" else None,
+            "day_bias": day_bias,
             "combiner": self.combiner,
             "weight_folds": self.weight_folds,
             "time_budget": self.time_budget,

@@ -11,7 +11,7 @@ from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
-from rbmcli.cli.other_model_options import Effects, Factorization, Network, settings_by_kind
+from rbmcli.cli.other_model_options import OtherModels, settings_by_kind
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
     Discriminative,
@@ -71,9 +71,7 @@ def command(
     learning: Learning,
     divergence: Divergence,
     discriminative: Discriminative,
-    effects: Effects,
-    factorization: Factorization,
-    network: Network,
+    others: OtherModels,
     blending: Blending,
     holding_out: HoldingOut,
     also_rated: AlsoRated = None,
@@ -101,7 +99,7 @@ def command(
     """
     machine_groups = (machine, learning, divergence, discriminative)
     kind = "blend" if preset == "best" and model == "rbm" else model
-    given = settings_by_kind(kind, preset, machine_groups, factorization, network, effects, blending)
+    given = settings_by_kind(kind, preset, machine_groups, others, blending)
     train_settings = training_settings(kind, given, holding_out, running.seed)
     settings = CrossvalSettings(folds=folds, resamples=resamples)
     from rbmcli.cli.console import CommandResult, open_progress, print_result

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Annotated, Any
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, Literal
 
 import typer
 
 from rbmcli.cli.blend_options import Blending
-from rbmcli.config import AutoencoderSettings, FactorizationSettings
+from rbmcli.config import AutoencoderSettings, FactorizationSettings, NeighboursSettings
 
 EFFECTS = "User and item effects (--model bias)"
 FACTORIZATION = "Matrix factorization (--model mf)"
 AUTOENCODER = "Autoencoder (--model autoencoder)"
+NEIGHBOURS = "Neighbours of items (--model neighbours)"
 
 _OF_FACTORIZATION, _OF_AUTOENCODER = FactorizationSettings(), AutoencoderSettings()
+_OF_NEIGHBOURS = NeighboursSettings()
 
 _SHARED_WITH_RBM = (
     "by",
+    "layers",
     "epochs",
     "patience",
     "batch_size",
@@ -89,19 +92,36 @@ class Factorization:
 
 
 @dataclass(frozen=True)
-class Network:
-    """What an autoencoder is, and what is dropped in its training."""
+class Neighbours:
+    """How neighbours of items are found."""
 
-    layers: Annotated[
-        str,
+    base: Annotated[
+        Literal["rbm", "mf", "bias"],
         typer.Option(
-            "--layers",
-            metavar="N[,N...]",
-            help="Units of each hidden layer. It takes --by, --epochs, --patience, --batch-size, --average, "
-            "--network-rate and --penalty too.",
-            rich_help_panel=AUTOENCODER,
+            "--base",
+            help="The model whose residuals they explain, trained as its kind is by default; an RBM with "
+            "items as rows.",
+            rich_help_panel=NEIGHBOURS,
         ),
-    ] = _OF_AUTOENCODER.layers
+    ] = "rbm"
+    neighbours: Annotated[
+        int,
+        typer.Option("--neighbours", help="Most neighbours of an item.", rich_help_panel=NEIGHBOURS),
+    ] = _OF_NEIGHBOURS.neighbours
+    similarity_shrinkage: Annotated[
+        float,
+        typer.Option(
+            "--similarity-shrinkage",
+            help="Ratings that count against the similarity of items with few of them.",
+            rich_help_panel=NEIGHBOURS,
+        ),
+    ] = _OF_NEIGHBOURS.similarity_shrinkage
+
+
+@dataclass(frozen=True)
+class Network:
+    """What is dropped in the training of an autoencoder; it shares options with an RBM too."""
+
     input_dropout: Annotated[
         float,
         typer.Option(
@@ -116,26 +136,34 @@ class Network:
     ] = _OF_AUTOENCODER.dropout
 
 
+@dataclass(frozen=True)
+class OtherModels(Effects, Neighbours, Network, Factorization):
+    """All of these."""
+
+
 def settings_by_kind(
-    model: str,
-    preset: str,
-    machine_groups: Iterable[object],
-    factorization: Factorization,
-    network: Network,
-    effects: Effects,
-    blending: Blending,
+    model: str, preset: str, machine_groups: Iterable[object], others: OtherModels, blending: Blending
 ) -> dict[str, dict[str, Any]]:
     """Return the settings that options give each kind of model, by its name; `model` is that wanted."""
-    machine = {} if preset == "best" else {"preset": preset}
+    machine: dict[str, Any] = {} if preset == "best" else {"preset": preset}
     for group in machine_groups:
         machine |= vars(group)
     shared: dict[str, Any] = {}
     if model == "autoencoder":
         shared = {name: machine.pop(name) for name in _SHARED_WITH_RBM}
+        # The empty text is one layer, which each kind has as its defaults say.
+        shared = {name: value for name, value in shared.items() if value != ""}
     single = {
         "rbm": machine,
-        "mf": vars(factorization),
-        "autoencoder": vars(network) | shared,
-        "bias": vars(effects),
+        "mf": _of(others, Factorization),
+        "autoencoder": _of(others, Network) | shared,
+        "neighbours": _of(others, Neighbours),
+        "bias": _of(others, Effects),
     }
-    return single | blending.settings(model, preset)
+    # That of a blend is an option of the machines that it has.
+    day_bias = model == "blend" and machine.pop("day_bias")
+    return single | blending.settings(model, preset, day_bias=day_bias)
+
+
+def _of(others: OtherModels, group: type) -> dict[str, Any]:
+    return {entry.name: getattr(others, entry.name) for entry in fields(group)}

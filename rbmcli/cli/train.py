@@ -13,7 +13,7 @@ from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
-from rbmcli.cli.other_model_options import Effects, Factorization, Network, settings_by_kind
+from rbmcli.cli.other_model_options import OtherModels, settings_by_kind
 from rbmcli.cli.signals import held_back
 from rbmcli.cli.streams import Use
 from rbmcli.cli.train_options import (
@@ -45,9 +45,7 @@ def command(
     learning: Learning,
     divergence: Divergence,
     discriminative: Discriminative,
-    effects: Effects,
-    factorization: Factorization,
-    network: Network,
+    others: OtherModels,
     blending: Blending,
     validating: Validating,
     keeping: Keeping,
@@ -68,7 +66,7 @@ def command(
     """
     machine_groups = (machine, learning, divergence, discriminative)
     kind = "blend" if preset == "best" and model == "rbm" else model
-    given = settings_by_kind(kind, preset, machine_groups, factorization, network, effects, blending)
+    given = settings_by_kind(kind, preset, machine_groups, others, blending)
     settings = training_settings(kind, given, validating, running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
     from rbmcli.pipeline.train import train

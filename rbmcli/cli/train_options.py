@@ -16,13 +16,13 @@ DISCRIMINATIVE = "Discriminative training"
 _DEFAULTS = TrainSettings()
 
 Model = Annotated[
-    Literal["rbm", "mf", "autoencoder", "bias", "ensemble", "blend"],
+    Literal["rbm", "mf", "autoencoder", "neighbours", "bias", "ensemble", "blend"],
     typer.Option(
         "--model",
         help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. autoencoder: a "
-        "network that fills in what is left out of a row. bias: regularised effects of users and items, the "
-        "floor of comparisons. ensemble: one of these over several seeds. "
-        "blend: several of these. All but rbm have panels of their own.",
+        "network that fills in what is left out of a row. neighbours: neighbours of items, upon another of "
+        "these. bias: regularised effects of users and items, the floor of comparisons. ensemble: one of "
+        "these over several seeds. blend: several of these. All but rbm have panels of their own.",
         rich_help_panel=MODEL,
     ),
 ]
@@ -55,6 +55,16 @@ class Machine:
         int | None,
         typer.Option("--hidden", help="Hidden units [default: by the data].", rich_help_panel=MODEL),
     ] = None
+    layers: Annotated[
+        str,
+        typer.Option(
+            "--layers",
+            help="Stack layers of hidden units, '200,100': the first is that of --hidden, each other one "
+            "learns from the one below [default: one layer]. Those of an autoencoder too.",
+            show_default=False,
+            rich_help_panel=MODEL,
+        ),
+    ] = _DEFAULTS.layers
     hidden_units: Annotated[
         Literal["binary", "gaussian"],
         typer.Option("--hidden-units", help="What hidden units are.", rich_help_panel=MODEL),

@@ -13,6 +13,7 @@ from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.config.inputs import CatalogueSettings, InputSettings, LevelSettings
 from rbmcli.config.insight import ExplainSettings, SimilarSettings
 from rbmcli.config.kinds import SINGLE_KINDS, SingleSettings
+from rbmcli.config.neighbours import NeighboursSettings
 from rbmcli.config.predict import PredictSettings, RecommendSettings
 from rbmcli.config.prepare import PrepareSettings
 from rbmcli.config.ranking import RankingSettings
@@ -45,6 +46,7 @@ __all__ = [
     "InputSettings",
     "LevelSettings",
     "Member",
+    "NeighboursSettings",
     "PredictSettings",
     "PrepareSettings",
     "RankingSettings",

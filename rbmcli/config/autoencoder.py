@@ -86,7 +86,7 @@ class AutoencoderSettings(Settings):
         return self.by or "item"
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
         return False
 

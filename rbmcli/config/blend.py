@@ -117,6 +117,9 @@ class BlendSettings(Settings):
         The models; none for those of the preset.
     preset : {"best"} or None
         A choice of members that suits the ratings.
+    day_bias : bool
+        Whether the preset makes use of the days of ratings, which it otherwise does not; members that are
+        given have a setting of their own for it.
     combiner : {"linear", "boosted"}
         What makes a prediction of those of the members: a sum with non-negative weights, or boosted trees
         upon it.
@@ -137,6 +140,7 @@ class BlendSettings(Settings):
 
     members: tuple[Member, ...] = ()
     preset: str | None = setting(None, choices=("best",))
+    day_bias: bool = False
     combiner: str = setting("linear", choices=("linear", "boosted"))
     weight_folds: int = setting(1, low=1, high=100)
     time_budget: float | None = setting(None, low=0, high=1e9)
@@ -152,15 +156,17 @@ class BlendSettings(Settings):
                 "a blend is of members or of a preset, and there are both or neither",
                 hint="give --member once for each model, or --preset best",
             )
+        if self.day_bias and self.members:
+            raise UsageError("--day-bias: give it to the members that are to have it, like rbm:day-bias")
         if self.validation == "none":
             raise UsageError("--no-valid: the weights of a blend need ratings to fit them to: leave it out")
         if self.weight_folds > 1 and self.validation == "file":
             raise UsageError("--weight-folds and --valid are two ways to find the weights: leave one out")
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
-        return any(member.settings.day_bias for member in self.members)
+        return self.day_bias or any(member.settings.needs_days for member in self.members)
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,6 @@ class EnsembleSettings(Settings):
             )
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
-        return any(member.settings.day_bias for member in self.members)
+        return any(member.settings.needs_days for member in self.members)

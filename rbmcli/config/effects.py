@@ -34,6 +34,6 @@ class BiasSettings(Settings):
     seed: int = setting(0, low=0, high=2**63 - 1)
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
         return False

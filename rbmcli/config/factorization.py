@@ -32,11 +32,11 @@ class FactorizationSettings(Settings):
         Seed of everything random.
     """
 
-    latent_factors: int = setting(10, low=1, high=1000)
+    latent_factors: int = setting(31, low=1, high=1000)
     implicit: bool = True
     sweeps: int = setting(200, low=2, high=1_000_000)
-    burn_in: int = setting(20, low=0, high=1_000_000)
-    samples: int = setting(36, low=1, high=10_000)
+    burn_in: int = setting(40, low=0, high=1_000_000)
+    samples: int = setting(32, low=1, high=10_000)
     validation: str = setting("holdout", choices=("file", "holdout", "none"))
     holdout: float = setting(0.1, low=0.001, high=0.9)
     refit: bool = True
@@ -51,7 +51,7 @@ class FactorizationSettings(Settings):
             )
 
     @property
-    def day_bias(self) -> bool:
+    def needs_days(self) -> bool:
         """Whether the days of ratings are needed."""
         return False
 

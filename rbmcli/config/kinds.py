@@ -7,15 +7,19 @@ from collections.abc import Mapping
 from rbmcli.config.autoencoder import AutoencoderSettings
 from rbmcli.config.effects import BiasSettings
 from rbmcli.config.factorization import FactorizationSettings
+from rbmcli.config.neighbours import NeighboursSettings
 from rbmcli.config.train import TrainSettings
 
-SingleSettings = TrainSettings | BiasSettings | FactorizationSettings | AutoencoderSettings
+SingleSettings = (
+    TrainSettings | FactorizationSettings | AutoencoderSettings | NeighboursSettings | BiasSettings
+)
 """Settings of a training of one model, of whatever kind."""
 
 SINGLE_KINDS: Mapping[str, type[SingleSettings]] = {
     "rbm": TrainSettings,
     "mf": FactorizationSettings,
     "autoencoder": AutoencoderSettings,
+    "neighbours": NeighboursSettings,
     "bias": BiasSettings,
 }
 """The settings of each kind, by its name in `train --model`."""

@@ -27,6 +27,8 @@ class TrainSettings(Settings):
         Whose ratings make one row, that is one training case.
     hidden : int or None
         Hidden units, F.
+    layers : str
+        Hidden units of several layers, such as "200,100", the first of which is `hidden`; empty for one.
     hidden_units : {"binary", "gaussian"}
         Whether hidden units are 0 or 1, or normal with variance 1.
     factors : int
@@ -97,6 +99,7 @@ class TrainSettings(Settings):
     preset: str = setting("fast", choices=("fast", "accurate"))
     by: str | None = setting(None, choices=("user", "item"))
     hidden: int | None = setting(None, low=1, high=100_000)
+    layers: str = ""
     hidden_units: str = setting("binary", choices=("binary", "gaussian"))
     factors: int = setting(0, low=0, high=100_000)
     level_functions: int | None = setting(None, low=0, high=254)
@@ -136,6 +139,7 @@ class TrainSettings(Settings):
         for name in ("cd_steps", "momentum"):
             if isinstance(getattr(self, name), int | float):
                 object.__setattr__(self, name, str(getattr(self, name)))
+        self._check_layers()
         check_schedule(self.cd_steps, "--cd-steps", 1, 10_000, whole=True)
         check_schedule(self.momentum, "--momentum", 0, 0.999, whole=False)
         if self.refit and self.validation == "none":
@@ -154,6 +158,42 @@ class TrainSettings(Settings):
                 hint="leave out one of the two",
             )
 
+    def _check_layers(self) -> None:
+        """Make `hidden` that of the first layer, and check that the form goes with more of them."""
+        if self.layers == "":
+            return
+        units = [text.strip() for text in str(self.layers).split(",")]
+        if not all(text.isascii() and text.isdigit() and 1 <= int(text) <= 100_000 for text in units):
+            raise UsageError(
+                f"--layers {str(self.layers)!r} is not a list of hidden units, each 1 to 100000",
+                hint="for two layers write --layers 200,100",
+            )
+        first = int(units[0])
+        if self.hidden is not None and self.hidden != first:
+            raise UsageError(
+                f"--hidden {self.hidden} and --layers {self.layers} differ on the first layer",
+                hint="leave out --hidden",
+            )
+        object.__setattr__(self, "hidden", first)
+        object.__setattr__(self, "layers", ",".join(units) if len(units) > 1 else "")
+        if self.layers == "":
+            return
+        if self.inference == "exact":
+            raise UsageError(
+                "--inference exact sums out one layer of hidden units, and --layers has more of them",
+                hint="leave out one of the two",
+            )
+        if self.hidden_units != "binary":
+            raise UsageError(
+                f"--layers stacks layers of binary hidden units, not of {self.hidden_units} ones",
+                hint="leave out one of --layers and --hidden-units",
+            )
+
+    @property
+    def upper_layers(self) -> tuple[int, ...]:
+        """Hidden units of each layer above the first."""
+        return tuple(int(units) for units in self.layers.split(",")[1:])
+
     def steps_at(self, epoch: int) -> int:
         """Return the Gibbs steps of an epoch, counted from 0."""
         return int(at_epoch(self.cd_steps, epoch))
@@ -161,6 +201,11 @@ class TrainSettings(Settings):
     def momentum_at(self, epoch: int) -> float:
         """Return the momentum of an epoch, counted from 0."""
         return at_epoch(self.momentum, epoch)
+
+    @property
+    def needs_days(self) -> bool:
+        """Whether the days of ratings are needed."""
+        return self.day_bias
 
 
 @dataclass(frozen=True)
@@ -179,5 +224,11 @@ class ResolvedSettings(TrainSettings):
     refit: bool = False
 
     def stages(self) -> list[str]:
-        """Return the objectives to train by, one after the other."""
-        return [self.objective, "discriminative"] if self.fine_tune else [self.objective]
+        """Return the objectives to train by, one after the other.
+
+        Contrastive divergence learns one layer after the other, back-propagation all of them at once.
+        """
+        first = [self.objective]
+        if self.objective == "divergence":
+            first *= 1 + len(self.upper_layers)
+        return [*first, "discriminative"] if self.fine_tune else first

@@ -3,7 +3,9 @@
 Widths: R training rows, N visible groups (columns), K levels, S functions of the level (K in a plain
 form), F hidden units, W = F rounded up to a multiple of 16, V the padded number of factors (W in a plain
 form). Positions F..W of every hidden axis are padding: hidden values there are 0, and so stay the
-weights. A mini-batch has B rows, E ratings, M distinct columns.
+weights. A mini-batch has B rows, E ratings, M distinct columns. Above the first layer of hidden units stand
+L upper ones, most often none; the widest of them has A units, and the widest layer below one of them G, both
+rounded up likewise.
 """
 
 from __future__ import annotations
@@ -20,6 +22,9 @@ VECTOR_WIDTH = 16
 
 What is left over of a vector the compiler works off number by number.
 """
+
+
+_NO_LAYERS = np.empty(0, np.int64)
 
 
 class Form(NamedTuple):
@@ -39,6 +44,8 @@ class Form(NamedTuple):
         Whether levels share weights, so that `basis` is not the identity.
     basis : float32 (K, S)
         phi_s(k), the columns orthonormal.
+    upper : int64 (L,)
+        Hidden units of each upper layer, the lowest first.
     """
 
     hidden: int
@@ -47,6 +54,7 @@ class Form(NamedTuple):
     conditional: bool
     shared: bool
     basis: np.ndarray
+    upper: np.ndarray = _NO_LAYERS
 
 
 class Parameters(NamedTuple):
@@ -67,6 +75,13 @@ class Parameters(NamedTuple):
         b_j.
     factors : float32 (V, W)
         B_cj; of no rows, (0, W), in a form that is not factored.
+    upper_weights, decoding_weights : float32 (L, A, G)
+        X_ji and Y_ji between unit j of each upper layer and unit i of the layer below: on the way up, and on
+        the way down.
+    upper_bias : float32 (L, A)
+        Bias of each unit of the upper layers on the way up.
+    decoding_bias : float32 (L, G)
+        What is added to the pre-activations of the layer below each upper one on the way down.
     """
 
     weights: np.ndarray
@@ -74,18 +89,27 @@ class Parameters(NamedTuple):
     visible_bias: np.ndarray
     hidden_bias: np.ndarray
     factors: np.ndarray
+    upper_weights: np.ndarray
+    decoding_weights: np.ndarray
+    upper_bias: np.ndarray
+    decoding_bias: np.ndarray
 
     @classmethod
     def zeros(cls, columns: int, levels: int, form: Form) -> Parameters:
         """Return zeros for N columns and K levels."""
         width = padded(form.hidden)
         inner = padded(form.factors)
+        layers, above, below = upper_shape(form)
         return cls(
             np.zeros((columns, form.basis.shape[1], inner or width), np.float32),
             np.zeros((columns, width), np.float32),
             np.zeros((columns, levels), np.float32),
             np.zeros(width, np.float32),
             np.zeros((inner, width), np.float32),
+            np.zeros((layers, above, below), np.float32),
+            np.zeros((layers, above, below), np.float32),
+            np.zeros((layers, above), np.float32),
+            np.zeros((layers, below), np.float32),
         )
 
     def copy(self) -> Parameters:
@@ -108,6 +132,14 @@ class Parameters(NamedTuple):
 def padded(hidden: int) -> int:
     """Return the number of hidden units rounded up to whole vector registers."""
     return -(-hidden // VECTOR_WIDTH) * VECTOR_WIDTH
+
+
+def upper_shape(form: Form) -> tuple[int, int, int]:
+    """Return L, A and G, the shape of the weights of the upper layers."""
+    widths = [form.hidden, *(int(width) for width in form.upper)]
+    if len(widths) == 1:
+        return 0, 0, 0
+    return len(widths) - 1, padded(max(widths[1:])), padded(max(widths[:-1]))
 
 
 class Batch(NamedTuple):
@@ -163,7 +195,7 @@ class Scratch(NamedTuple):
     """Memory that one mini-batch needs between its phases, allocated once for the largest batch.
 
     What a column meets of the hidden units is h in most forms and g = B h where weights are factored: the
-    `features`. Where they are the same, so are the arrays.
+    `features`. Where they are the same, so are the arrays. Upper layers put `decoded` in the place of h.
 
     Attributes
     ----------
@@ -173,6 +205,14 @@ class Scratch(NamedTuple):
         E[h | v] given the reconstruction, or the derivative of the loss by a; B of it.
     state, state_features : float32 (B, W), (B, V)
         The hidden state that the next reconstruction starts from, or the derivative of the loss by h.
+    decoded : float32 (B, W)
+        The first layer after the way through the upper ones and back; `data_hidden` without them.
+    decoded_slope : float32 (B, W)
+        The derivative of the loss by its pre-activation; unused without them.
+    upper_hidden, upper_decoded : float32 (L, B, A)
+        The upper layers on the way up, and on the way down.
+    upper_slope, upper_decoded_slope : float32 (L, B, A)
+        The derivatives of the loss by their pre-activations.
     data_sums, model_sums : float32 (B, V)
         sum_i U_i^{k(i)}, the input of the hidden units before the factors; unused in other forms.
     row_bias : float32 (B, K)
@@ -197,6 +237,12 @@ class Scratch(NamedTuple):
     model_features: np.ndarray
     state: np.ndarray
     state_features: np.ndarray
+    decoded: np.ndarray
+    decoded_slope: np.ndarray
+    upper_hidden: np.ndarray
+    upper_decoded: np.ndarray
+    upper_slope: np.ndarray
+    upper_decoded_slope: np.ndarray
     data_sums: np.ndarray
     model_sums: np.ndarray
     row_bias: np.ndarray
@@ -213,7 +259,11 @@ class Scratch(NamedTuple):
         """Return scratch memory for at most so many rows, ratings and chunks."""
         levels, width, inner = len(form.basis), padded(form.hidden), padded(form.factors)
         hidden = [np.zeros((rows, width), np.float32) for _ in range(3)]
-        features = [np.zeros((rows, inner), np.float32) for _ in range(3)] if inner else hidden
+        layers, above, _ = upper_shape(form)
+        decoded = [np.zeros((rows, width), np.float32) for _ in range(2)] if layers else hidden
+        upper = [np.zeros((layers, rows, above), np.float32) for _ in range(4)]
+        plain = [decoded[0], *hidden[1:]]
+        features = [np.zeros((rows, inner), np.float32) for _ in range(3)] if inner else plain
         return cls(
             data_hidden=hidden[0],
             data_features=features[0],
@@ -221,6 +271,12 @@ class Scratch(NamedTuple):
             model_features=features[1],
             state=hidden[2],
             state_features=features[2],
+            decoded=decoded[0],
+            decoded_slope=decoded[1],
+            upper_hidden=upper[0],
+            upper_decoded=upper[1],
+            upper_slope=upper[2],
+            upper_decoded_slope=upper[3],
             data_sums=np.zeros((rows if inner else 0, inner), np.float32),
             model_sums=np.zeros((rows if inner else 0, inner), np.float32),
             row_bias=np.zeros((rows, levels), np.float32),

@@ -27,6 +27,8 @@ from rbmcli.kernels.network_updates import HIDDEN, add_block, update_chunk, upda
 from rbmcli.kernels.row_bias import Smoothing, row_bias, variance
 from rbmcli.kernels.rows import activate_from_levels, add_expected, row_key, squash, to_features
 from rbmcli.kernels.shared import empty_blocks
+from rbmcli.kernels.updates import adam_corrections
+from rbmcli.kernels.upper import pass_layers, pass_layers_back, update_unit, update_upper_biases
 
 _KEPT, _NEITHER = 1, 2
 
@@ -44,7 +46,7 @@ class Objective(NamedTuple):
         Learning rate of Adam.
     decay : float32 (N + 1,)
         L2 penalty of each column, which draws its weights to 0 and its visible biases to the log base rates,
-        and last of the factors, for one mini-batch and its mean over rows.
+        and last of the factors and of the weights of upper layers, for one mini-batch and its mean over rows.
     strength, tilt_strength, values : float, float, float32 (K,)
         The `Smoothing` that row biases are made by; squared error is that of its values.
     """
@@ -95,8 +97,14 @@ def _forward_chunk(batch, parameters, column_prior, form, objective, scratch, ch
         )
         if form.conditional:
             add_conditional(parameters.conditional, batch.column, rated, last, hidden, row)
+        decoded = scratch.decoded
+        if form.upper.shape[0] > 0:
+            for j in range(form.hidden):
+                decoded[row, j] = hidden[row, j]
         squash(hidden, row, form)
-        to_features(parameters, form, hidden, row, scratch.data_features)
+        if form.upper.shape[0] > 0:
+            pass_layers(parameters, form, row, hidden, decoded, scratch.upper_hidden, scratch.upper_decoded)
+        to_features(parameters, form, decoded, row, scratch.data_features)
         for e in range(rated, last):
             scratch.drawn[e] = _NEITHER
 
@@ -153,7 +161,7 @@ def _backward_chunk(batch, parameters, form, scratch, chunk):
     """model_hidden = derivative of the loss by the pre-activations of the rows of a chunk.
 
     dg = sum_i U_i' Phi' outcome_i over hidden ratings, dh = B' dg, da = dh h (1 - h), or da = dh of normal
-    units; model_features = B da.
+    units; model_features = B da. Upper layers are passed back in between.
     """
     for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
         slope, features = scratch.model_hidden, scratch.state_features
@@ -172,7 +180,9 @@ def _backward_chunk(batch, parameters, form, scratch, chunk):
         else:
             for j in range(form.hidden):
                 slope[row, j] = features[row, j]
-        if not form.gaussian:
+        if form.upper.shape[0] > 0:
+            pass_layers_back(parameters, form, row, slope, scratch)
+        elif not form.gaussian:
             for j in range(form.hidden):
                 h = scratch.data_hidden[row, j]
                 slope[row, j] *= h * (np.float32(1.0) - h)
@@ -224,6 +234,13 @@ def backpropagate(batch, parameters, mean, square, times, column_prior, scratch,
     for block in prange(biases.shape[0]):
         add_block(batch, scratch, form, block, biases, factors)
     update_shared(batch, parameters, mean, square, times, objective, biases, factors)
+    if form.upper.shape[0] > 0:
+        rows, last = batch.rows.shape[0], times.shape[0] - 1
+        scale, corrections = np.float32(1.0) / np.float32(rows), adam_corrections(times[last])
+        decay, rate = objective.decay[last], objective.rate
+        for unit in prange(form.upper.shape[0] * parameters.upper_bias.shape[1]):
+            update_unit(rows, parameters, mean, square, form, scratch, unit, scale, decay, rate, corrections)
+        update_upper_biases(rows, parameters, mean, square, form, scratch, scale, rate, corrections)
     loss, hidden = 0.0, 0
     for chunk in range(column_chunks):
         loss += scratch.loss[chunk]

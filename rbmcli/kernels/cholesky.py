@@ -1,4 +1,8 @@
-"""Solving small positive definite systems, in float64."""
+"""Solving small positive definite systems, in float64, by A = U' U with U upper triangular.
+
+Loops run along rows, in which memory lies, and take four rows of U at a time: what they change is then
+written a quarter as often.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,61 @@ import numpy as np
 
 from rbmcli.kernels.jit import inner_kernel
 
+_ROWS = 4
+
 
 @inner_kernel
 def factorise(matrix):
-    """Replace the lower triangle of a positive definite matrix, float64 (n, n), by its Cholesky factor."""
+    """Replace the upper triangle of a positive definite matrix, float64 (n, n), by its factor U."""
     n = matrix.shape[0]
-    for i in range(n):
-        for j in range(i + 1):
-            total = matrix[i, j]
-            for m in range(j):
-                total -= matrix[i, m] * matrix[j, m]
-            matrix[i, j] = np.sqrt(total) if i == j else total / matrix[j, j]
+    for first in range(0, n, _ROWS):
+        last = min(first + _ROWS, n)
+        for k in range(first, last):
+            for i in range(first, k):
+                share = matrix[i, k]
+                for j in range(k, n):
+                    matrix[k, j] -= share * matrix[i, j]
+            inverse = 1.0 / np.sqrt(matrix[k, k])
+            for j in range(k, n):
+                matrix[k, j] *= inverse
+        # Short of four rows nothing is left below them.
+        for i in range(last, n):
+            a, b = matrix[first, i], matrix[first + 1, i]
+            c, d = matrix[first + 2, i], matrix[first + 3, i]
+            for j in range(i, n):
+                matrix[i, j] -= (
+                    a * matrix[first, j]
+                    + b * matrix[first + 1, j]
+                    + c * matrix[first + 2, j]
+                    + d * matrix[first + 3, j]
+                )
 
 
 @inner_kernel
 def halfway(factor, right, place):
-    """Replace row `place` of `right`, float64 (k, n), by the solution x of L x = row."""
-    for i in range(factor.shape[0]):
+    """Replace row `place` of `right`, float64 (k, n), by the solution x of U' x = row."""
+    n = factor.shape[0]
+    for i in range(n):
+        right[place, i] /= factor[i, i]
+        share = right[place, i]
+        for j in range(i + 1, n):
+            right[place, j] -= share * factor[i, j]
+
+
+@inner_kernel
+def backward(factor, right, place):
+    """Replace row `place` of `right`, float64 (k, n), by the solution x of U x = row."""
+    n = factor.shape[0]
+    for i in range(n - 1, -1, -1):
         total = right[place, i]
-        for m in range(i):
-            total -= factor[i, m] * right[place, m]
+        for j in range(i + 1, n):
+            total -= factor[i, j] * right[place, j]
         right[place, i] = total / factor[i, i]
 
 
 @inner_kernel
 def solve(factor, right):
-    """Replace each row of `right`, float64 (k, n), by the solution x of L L' x = row."""
-    n = factor.shape[0]
+    """Replace each row of `right`, float64 (k, n), by the solution x of U' U x = row."""
     for k in range(right.shape[0]):
-        for i in range(n):
-            total = right[k, i]
-            for m in range(i):
-                total -= factor[i, m] * right[k, m]
-            right[k, i] = total / factor[i, i]
-        for i in range(n - 1, -1, -1):
-            right[k, i] /= factor[i, i]
-            for m in range(i):
-                right[k, m] -= factor[i, m] * right[k, i]
+        halfway(factor, right, k)
+        backward(factor, right, k)

@@ -1,15 +1,13 @@
-"""Gibbs sampling of a matrix factorization, one factor of one side at a time.
+"""Gibbs sampling of a matrix factorization: all factors of a row at once, and what rating a column adds.
 
-One factor of all rows of a side is drawn given everything else: x_r, the row's own, and y_c, what each column
-adds to the rows that rated it, so that the row has x_r + w_r sum_c y_c. Given the residuals e of all ratings
-and the other side's factor q, a row's own is normal with precision a = alpha sum q^2 + lambda and mean
-(alpha sum q (e + x q) + lambda mu) / a. The row's share in what columns add comes down to two sums, `gain` =
-sum q^2 and `pull` = sum q e, so that these are drawn one after the other without going through the ratings of
-the rows again.
+Given the other side, the bias and the factors of a row, p, are those of a linear regression of its ratings:
+normal with precision A = alpha sum x x' + diag(lambda) and mean A^-1 (alpha sum x t + lambda e), with x the
+features of a column, t what its rating is above all that is known, and e = m + s w sum_c y_c what is expected
+of the row by what it has rated. Given p, a rating says nothing more of y: what each column adds is a
+regression of p - m on w, each factor by itself.
 
 Source: R. Salakhutdinov, A. Mnih (2008), "Bayesian probabilistic matrix factorization using Markov chain
-Monte Carlo"; coordinate by coordinate as S. Rendle (2012), "Factorization machines with libFM"; what columns
-add is that of Y. Koren (2008), "Factorization meets the neighborhood".
+Monte Carlo"; what columns add is that of Y. Koren (2008), "Factorization meets the neighborhood".
 """
 
 from __future__ import annotations
@@ -17,100 +15,165 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.arithmetic import normal
-from rbmcli.kernels.jit import kernel, parallel_kernel
+from rbmcli.kernels.arithmetic import derive, normal
+from rbmcli.kernels.cholesky import backward, halfway
+from rbmcli.kernels.jit import inner_kernel, parallel_kernel
+from rbmcli.kernels.normal_equations import add_up, empty_sums, factorise_posterior
 
 
 @parallel_kernel
-def draw_own(start, column, place, residual, other, alpha, prior, key, own, gain, pull, change):
-    """Draw a factor of every row, given all others.
+def draw_rows(
+    first, last, start, column, value, others, alpha, precision, size, expected, key, rows, squares
+):
+    """Draw bias and factors of some rows, given those of columns.
 
     Parameters
     ----------
-    start, column, place : int64 (R + 1,), int32 (ratings,), int32 (ratings,)
-        The ratings of each row: the column, and where its residual stands.
-    residual : float64 (ratings,)
-        What ratings are above their predictions. It is not changed.
-    other : float64 (C,)
-        The factor of the columns.
+    first, last : int
+        Rows first to last - 1.
+    start, column, value : int64 (R + 1,), int32 (ratings,), float32 (ratings,)
+        The ratings of each row, less their mean.
+    others : float32 (C, P)
+        Bias and factors of columns, then zeros up to a multiple of LANES.
     alpha : float64
         Precision of a rating.
-    prior : float64 (2,)
-        Mean and precision of the rows' own.
+    precision : float64 (P,)
+        lambda, any number above 0 beyond the bias and the factors.
+    size : int
+        How many they are.
+    expected : float32 (R, P)
+        e, with zeros beyond them.
     key : uint64
-        Row r draws number r of this stream.
-    own : float64 (R,)
-        x, which is drawn anew.
-    gain, pull : float64 (R,)
-        Overwritten by sum q^2 and, with what is drawn now, sum q e.
-    change : float64 (R,)
-        Overwritten by how much each row's factor has moved.
+        Row r draws from stream number r of this one.
+    rows : float32 (R, P)
+        p, drawn anew, with zeros beyond the factors.
+    squares : float64 (R,)
+        Overwritten by the sum of squares of what ratings are above their predictions.
     """
-    for row in prange(start.shape[0] - 1):
-        squares, products = 0.0, 0.0
-        for entry in range(start[row], start[row + 1]):
-            q = other[column[entry]]
-            squares += q * q
-            products += q * residual[place[entry]]
-        precision = alpha * squares + prior[1]
-        mean = (alpha * (products + own[row] * squares) + prior[1] * prior[0]) / precision
-        moved = mean + np.float64(normal(key, row)) / np.sqrt(precision) - own[row]
-        own[row] += moved
-        change[row] = moved
-        gain[row] = squares
-        pull[row] = products - moved * squares
+    for row in prange(first, last):
+        begin, end, sums = start[row], start[row + 1], empty_sums(others.shape[1])
+        add_up(column, value, begin, end, others, 0.0, sums)
+        factorise_posterior(sums, alpha, precision)
+        _draw(sums, alpha, precision, size, expected, derive(key, row), rows, row)
+        squares[row] = _squares(column, value, begin, end, others, rows, row)
 
 
-@kernel
-def draw_implicit(start, row, weight, alpha, prior, key, implicit, gain, pull, change):
-    """Draw what each column adds to the factor of the rows that rated it, one column after the other.
+@inner_kernel
+def _draw(sums, alpha, precision, size, expected, key, rows, row):
+    """Draw a row from its posterior: mean A^-1 b and covariance A^-1, with A = U' U."""
+    drawn = sums.products
+    for j in range(precision.shape[0]):
+        drawn[0, j] = alpha * drawn[0, j] + precision[j] * expected[row, j]
+    halfway(sums.matrix, drawn, 0)
+    for j in range(size):
+        drawn[0, j] += normal(key, j)
+    backward(sums.matrix, drawn, 0)
+    for j in range(precision.shape[0]):
+        rows[row, j] = drawn[0, j]
 
-    Parameters
-    ----------
-    start, row : int64 (C + 1,), int32 (ratings,)
-        The rows that rated each column.
-    weight : float64 (R,)
-        w.
-    alpha, prior, key
-        As for `draw_own`; the prior is that of y.
-    implicit : float64 (C,)
-        y, which is drawn anew.
-    gain, pull, change : float64 (R,)
-        As `draw_own` leaves them; pull and change are kept up to date.
-    """
-    for column in range(start.shape[0] - 1):
-        squares, products = 0.0, 0.0
-        for entry in range(start[column], start[column + 1]):
-            r = row[entry]
-            squares += weight[r] * weight[r] * gain[r]
-            products += weight[r] * pull[r]
-        precision = alpha * squares + prior[1]
-        mean = (alpha * (products + implicit[column] * squares) + prior[1] * prior[0]) / precision
-        moved = mean + np.float64(normal(key, column)) / np.sqrt(precision) - implicit[column]
-        implicit[column] += moved
-        for entry in range(start[column], start[column + 1]):
-            r = row[entry]
-            pull[r] -= weight[r] * moved * gain[r]
-            change[r] += weight[r] * moved
+
+@inner_kernel
+def _squares(column, value, first, last, others, rows, row):
+    """Return the sum of squares of what the ratings of a row are above their predictions."""
+    total = 0.0
+    for entry in range(first, last):
+        c = column[entry]
+        left = value[entry] - others[c, 0] - rows[row, 0]
+        for j in range(1, others.shape[1]):
+            left -= rows[row, j] * others[c, j]
+        total += left * left
+    return total
 
 
 @parallel_kernel
-def move_residuals(start, column, place, other, change, total, residual):
-    """Add to each row's factor how much it has moved, and take from residuals what that changes.
+def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, key, left, implicit):
+    """Draw what some columns add to the factors of the rows that rated them, one column after the other.
 
     Parameters
     ----------
-    start, column, place, other
-        As for `draw_own`.
-    change : float64 (R,)
-        How much each row's factor has moved.
-    total : float64 (R,)
-        The rows' factor, x_r + w_r sum_c y_c, which is moved.
-    residual : float64 (ratings,)
-        Is changed.
+    first, last : int
+        Columns first to last - 1.
+    start, row : int64 (C + 1,), int32 (ratings,)
+        The rows that rated each column.
+    weight : float32 (R,)
+        w.
+    gain : float64 (C,)
+        The sum of w^2 over these rows.
+    scale, own, prior : float64 (P / LANES, LANES)
+        s; lambda, the precision of rows around what is expected of them; and that of y around 0.
+    key : uint64
+        Lane l, which is LANES factors, draws from stream number l of this one, and column c from stream
+        number c of that.
+    left : float32 (P / LANES, R, LANES)
+        p - e, which is kept up to date.
+    implicit : float32 (P / LANES, C, LANES)
+        y, drawn anew.
     """
-    for row in prange(start.shape[0] - 1):
-        moved = change[row]
-        total[row] += moved
+    for lane in prange(left.shape[0]):
+        _draw_lane(
+            first,
+            last,
+            start,
+            row,
+            weight,
+            gain,
+            scale[lane],
+            own[lane],
+            prior[lane],
+            derive(key, lane),
+            left[lane],
+            implicit[lane],
+        )
+
+
+@inner_kernel
+def _draw_lane(first, last, start, row, weight, gain, scale, own, prior, key, left, implicit):
+    """Draw what columns add to some of the factors, LANES of them."""
+    lanes = left.shape[1]
+    pull, moved = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
+    for column in range(first, last):
+        stream = derive(key, column)
+        pull[:] = np.float32(0.0)
+        for entry in range(start[column], start[column + 1]):
+            r = row[entry]
+            share = weight[r]
+            for k in range(left.shape[1]):
+                pull[k] += share * left[r, k]
+        for k in range(lanes):
+            slope, before = own[k] * scale[k], implicit[column, k]
+            precision = slope * scale[k] * gain[column] + prior[k]
+            mean = slope * (pull[k] + scale[k] * before * gain[column]) / precision
+            implicit[column, k] = mean + normal(stream, k) / np.sqrt(precision)
+            moved[k] = scale[k] * (implicit[column, k] - before)
+        for entry in range(start[column], start[column + 1]):
+            r = row[entry]
+            share = weight[r]
+            for k in range(left.shape[1]):
+                left[r, k] -= share * moved[k]
+
+
+@parallel_kernel
+def add_implicit(first, last, start, column, weight, implicit, added):
+    """Fill w sum_c y_c of some rows.
+
+    Parameters
+    ----------
+    first, last : int
+        Rows first to last - 1.
+    start, column, weight
+        The ratings of each row, int64 (R + 1,) and int32 (ratings,), and w, float32 (R,).
+    implicit : float32 (C, P)
+        y.
+    added : float32 (R, P)
+        Overwritten.
+    """
+    for row in prange(first, last):
+        size = implicit.shape[1]
+        for j in range(size):
+            added[row, j] = np.float32(0.0)
         for entry in range(start[row], start[row + 1]):
-            residual[place[entry]] -= moved * other[column[entry]]
+            c = column[entry]
+            for j in range(size):
+                added[row, j] += implicit[c, j]
+        for j in range(size):
+            added[row, j] *= weight[row]

@@ -53,7 +53,7 @@ def _fold_in(features, offset, level, penalty, rotation, functions, centre, valu
     for e in range(ratings):
         for i in range(size):
             scaled = _BOUND * features[e, i]
-            for j in range(i + 1):
+            for j in range(i, size):
                 bound[i, j] += scaled * features[e, j]
     for i in range(size):
         bound[i, i] += penalty[i]

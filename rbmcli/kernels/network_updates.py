@@ -119,11 +119,12 @@ def add_block(batch, scratch, form, block, biases, factors):
     """Add what the rows of a block bring to the gradient of the hidden biases and of the factors.
 
     B_cj enters twice: dg_c h_j where hidden units give logits, and sum_c da_j where ratings give them.
+    The former h are those after the upper layers.
     """
     rows, one = batch.rows.shape[0], np.float32(1.0)
     add_rows_of_block(rows, block, scratch.model_hidden, one, biases)
     if form.factors > 0:
-        add_outer_of_block(rows, block, scratch.state_features, scratch.data_hidden, one, factors)
+        add_outer_of_block(rows, block, scratch.state_features, scratch.decoded, one, factors)
         add_outer_of_block(rows, block, scratch.data_sums, scratch.model_hidden, one, factors)
 
 

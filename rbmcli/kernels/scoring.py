@@ -23,6 +23,7 @@ from rbmcli.kernels.groups import (
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 from rbmcli.kernels.row_bias import Tallies, row_bias, tally_row, variance
 from rbmcli.kernels.rows import activate_from_levels, squash, through_factors, to_features
+from rbmcli.kernels.upper import pass_layers
 
 NOT_OWN = 255
 """Own level of a pair whose rating is not among those of its row."""
@@ -177,7 +178,11 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
     inner = parameters.weights.shape[2]
     activation, hidden = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
     factored = np.zeros((1, inner), np.float32)
-    features = factored if form.factors > 0 else hidden
+    layers, units = form.upper.shape[0], parameters.upper_bias.shape[1]
+    passed = np.zeros((1, width if layers > 0 else 0), np.float32)
+    up, down = np.empty((layers, 1, units), np.float32), np.empty((layers, 1, units), np.float32)
+    decoded = passed if layers > 0 else hidden
+    features = factored if form.factors > 0 else decoded
     products = np.empty((form.basis.shape[1], 2), np.float32)
     logits, total = np.empty((levels, 2), np.float32), np.empty((2, 1), np.float32)
     group = np.empty((levels if exact else 0, width), np.float32)
@@ -201,7 +206,11 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
             for j in range(width):
                 hidden[0, j] = activation[0, j]
             squash(hidden, 0, form)
-            to_features(parameters, form, hidden, 0, features)
+            if layers > 0:
+                for j in range(form.hidden):
+                    passed[0, j] = activation[0, j]
+                pass_layers(parameters, form, 0, hidden, passed, up, down)
+            to_features(parameters, form, decoded, 0, features)
             fresh = own == NOT_OWN
         if exact:
             _whole_group(parameters, form, column, group)
@@ -227,7 +236,8 @@ def score_pairs(asked, states, parameters, column_prior, form, smoothing, exact,
     Mean field: h = sigma(a), then softmax_k(b_i^k + b_u^k + sum_j W_ij^k h_j). Exact: the hidden units
     summed out, softmax_k(b_i^k + b_u^k + sum_j log(1 + exp(a_j + W_ij^k))), which is
     p(v_i^k = 1 | the other visibles of the row). With normal hidden units h = a in mean field, and
-    (a_j + W_ij^k)^2 / 2 in place of the logarithm.
+    (a_j + W_ij^k)^2 / 2 in place of the logarithm. With upper layers, in mean field alone, h_1' of
+    `rbmcli.kernels.upper` is in the place of h.
 
     Parameters
     ----------

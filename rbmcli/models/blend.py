@@ -76,13 +76,13 @@ class BlendPredictor(Predictor):
         is_own = (own != NOT_OWN) & (item >= 0)
         count = self._count[user] - is_own
         item_count = np.append(model.item_ratings, 0)[item]
-        weights = combination.weights_of(count, item_count)
-        mean = np.full(len(user), combination.centre)
+        predictions = np.empty((len(user), len(self._members)))
         probability = np.zeros((len(user), len(model.levels)), np.float32)
         for place, (member, items) in enumerate(zip(self._members, self._items, strict=True)):
             said = member.answers(user, items[item], own, day if member.model.takes_days else None)
-            mean += weights[:, place] * (said.prediction - combination.centre)
+            predictions[:, place] = said.prediction
             probability += np.float32(combination.pool[place]) * said.probability
+        mean = combination.predicted(predictions, count, item_count)
         source = sources_of(self.histories, user, item, count)
         probability = model.calibrated(probability, source)
         return Answers(probability, np.clip(mean, values[0], values[-1]), source)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from rbmcli.config import BlendSettings, EnsembleSettings, Member
 from rbmcli.models import folding_file
 from rbmcli.models.blend import BlendModel
+from rbmcli.models.boosting import Trees
 from rbmcli.models.combination import Combination
 from rbmcli.models.folding_file import ids_of, parts_of, shared_array
 from rbmcli.models.rating_model import RatingModel
@@ -17,15 +18,20 @@ from rbmcli.models.rating_model import RatingModel
 __all__ = ["FACTS", "KINDS", "arrays_of", "as_table", "facts_of", "from_table", "ids_of"]
 
 KINDS = ("blend", "ensemble")
-FACTS = (*folding_file.FACTS, "centre")
+FACTS = (*folding_file.FACTS, "centre", "trees")
 """Keys of its metadata beside those of every model."""
 
 _SETTINGS = {"blend": BlendSettings, "ensemble": EnsembleSettings}
+_OF_TREES = "tree_"
 _ARRAYS = ("user_knots", "item_knots", "weights", "pool")
 
 
 def _shared(model: BlendModel) -> dict[str, np.ndarray]:
-    return {name: getattr(model.combination, name).astype(np.float32) for name in _ARRAYS}
+    how = model.combination
+    arrays = {name: getattr(how, name) for name in _ARRAYS}
+    if len(how.trees.value):
+        arrays |= {_OF_TREES + name: array for name, array in how.trees._asdict().items()}
+    return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
 def arrays_of(model: BlendModel) -> list[np.ndarray]:
@@ -35,7 +41,8 @@ def arrays_of(model: BlendModel) -> list[np.ndarray]:
 
 def facts_of(model: BlendModel) -> dict[str, Any]:
     """Return what its metadata says under `FACTS`."""
-    return {**folding_file.facts_of(model), "centre": model.combination.centre}
+    how = model.combination
+    return {**folding_file.facts_of(model), "centre": how.centre, "trees": len(how.trees.value)}
 
 
 def as_table(model: BlendModel) -> pa.Table:
@@ -53,11 +60,15 @@ def from_table(
     expected = (len(arrays["user_knots"]), len(arrays["item_knots"]), len(members))
     if not members or arrays["weights"].shape != expected or arrays["pool"].shape != (len(members),):
         raise ValueError(f"its weights are not those of {len(members)} members")
+    trees = Trees.none()
+    if metadata["trees"]:
+        trees = Trees(*(shared_array(shared, _OF_TREES + name) for name in Trees._fields))
+        trees = trees._replace(feature=trees.feature.astype(np.int64)).as_stored()
     given = {**metadata["settings"]}
     given["members"] = tuple(Member.from_dict(each) for each in given["members"])
     return BlendModel(
         settings=_SETTINGS[metadata["kind"]](**given),
-        combination=Combination(float(metadata["centre"]), **arrays),
+        combination=Combination(float(metadata["centre"]), **arrays, trees=trees),
         members=members,
         **parts,
     )

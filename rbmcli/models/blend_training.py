@@ -75,10 +75,13 @@ def train_blend(
         for place, entry in enumerate(of_members):
             entry |= _figures(unseen.predictions[:, place], unseen.likelihood[:, place], unseen)
         if isinstance(settings, BlendSettings):
-            combination = fit_combination(unseen)
-            figures = _figures(*cross_fitted(unseen), unseen)
+            boosted = settings.combiner == "boosted"
+            combination = fit_combination(unseen, boosted=boosted)
+            figures = _figures(*cross_fitted(unseen, boosted=boosted), unseen)
         else:
-            figures = _figures(combination.predicted(unseen), unseen.likelihood @ combination.pool, unseen)
+            figures = _figures(
+                combination.predicted(*unseen.known()), unseen.likelihood @ combination.pool, unseen
+            )
     for place, entry in enumerate(of_members):
         entry["weight"] = float(combination.weights[..., place].mean())
         entry["share"] = float(combination.pool[place])
@@ -178,7 +181,7 @@ def _trained(
 ) -> _Trained:
     """Train a member on the ratings outside each part, and the first time then on all, if that is wanted."""
     said: list[tuple[np.ndarray, np.ndarray]] = []
-    given = ratings if member.settings.day_bias else dataclasses.replace(ratings, day=None)
+    given = ratings if member.settings.needs_days else dataclasses.replace(ratings, day=None)
     models = []
     for number, part in enumerate(parts or [np.zeros(len(ratings.level), bool)]):
         settings: SingleSettings = member.settings

@@ -54,6 +54,10 @@ class Trees(NamedTuple):
         """Return the first so many of them."""
         return Trees(*(array[:count] for array in self))
 
+    def as_stored(self) -> Trees:
+        """Return them with numbers that a float32 holds."""
+        return Trees(self.feature, *(array.astype(np.float32).astype(np.float64) for array in self[1:]))
+
     def steps(self, features: np.ndarray) -> np.ndarray:
         """Return what each tree adds to rows, float64 (T, n); features are float64 (n, P)."""
         rows, inner = np.arange(len(features)), self.feature.shape[1]

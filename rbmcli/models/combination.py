@@ -6,17 +6,17 @@ between. They minimise the squared error on ratings that no model has seen, pull
 Probabilities are sum_m v_m P_m, with v >= 0 and sum v = 1 that minimise the negative log-likelihood.
 
 Sources: L. Breiman (1996), "Stacked regressions", for weights that are not negative; J. Sill et al. (2009),
-"Feature-weighted linear stacking"; weights of a mixture by expectation maximisation as A. Dempster, N. Laird,
-D. Rubin (1977), "Maximum likelihood from incomplete data via the EM algorithm".
+"Feature-weighted linear stacking"; M. Stone (1961), "The opinion pool", for probabilities.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from rbmcli.models.boosting import Trees, fit_trees
 from rbmcli.models.metrics import PROBABILITY_FLOOR
 
 KNOT_SHARES = (0.1, 0.5, 0.9)
@@ -29,7 +29,7 @@ _PARTS = 5
 _SMALL_PULL = 1.0
 """Strength of the pull of all weights to equal ones: it decides where models say the same."""
 
-_STEPS = 2000
+_STEPS, _HALVINGS = 100, 30
 _TOLERANCE = 1e-9
 
 
@@ -58,6 +58,10 @@ class Unseen(NamedTuple):
         """Return some of them."""
         return Unseen(*(array[chosen] for array in self))
 
+    def known(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what is known before the rating is: predictions, and the numbers of ratings."""
+        return self.predictions, self.user_count, self.item_count
+
 
 @dataclass(frozen=True)
 class Combination:
@@ -73,6 +77,9 @@ class Combination:
         w, not negative.
     pool : ndarray of float64, shape (M,)
         v.
+    trees : Trees
+        What is added to predictions, by those of the models, their blend, and the logarithms of 1 more than
+        the numbers of ratings.
     """
 
     centre: float
@@ -80,27 +87,45 @@ class Combination:
     item_knots: np.ndarray
     weights: np.ndarray
     pool: np.ndarray
+    trees: Trees
 
     @classmethod
     def equal(cls, models: int) -> Combination:
         """Return the mean of some models."""
         share = np.full(models, 1 / models)
-        return cls(0.0, np.zeros(1), np.zeros(1), share[None, None], share)
+        return cls(0.0, np.zeros(1), np.zeros(1), share[None, None], share, Trees.none())
 
     def as_stored(self) -> Combination:
         """Return it with numbers that a float32 holds."""
-        arrays = (self.user_knots, self.item_knots, self.weights, self.pool)
-        return Combination(self.centre, *(array.astype(np.float32).astype(np.float64) for array in arrays))
+        names = ("user_knots", "item_knots", "weights", "pool")
+        arrays: dict[str, Any] = {name: _as_float32(getattr(self, name)) for name in names}
+        return replace(self, trees=self.trees.as_stored(), **arrays)
 
     def weights_of(self, user_count: np.ndarray, item_count: np.ndarray) -> np.ndarray:
         """Return w for pairs whose user and item have so many ratings, float64 (n, M)."""
         basis = _basis(user_count, item_count, self.user_knots, self.item_knots)
         return np.asarray(basis @ self.weights.reshape(-1, self.weights.shape[2]))
 
-    def predicted(self, unseen: Unseen) -> np.ndarray:
-        """Return the predictions of ratings, not clipped, float64 (n,), from those of the models."""
-        weights = self.weights_of(unseen.user_count, unseen.item_count)
-        return self.centre + np.sum(weights * (unseen.predictions - self.centre), axis=1)
+    def predicted(
+        self, predictions: np.ndarray, user_count: np.ndarray, item_count: np.ndarray
+    ) -> np.ndarray:
+        """Return the predictions of pairs, not clipped, float64 (n,), from those of the models, (n, M)."""
+        deviation = predictions - self.centre
+        said = self.centre + np.sum(self.weights_of(user_count, item_count) * deviation, axis=1)
+        if len(self.trees.value):
+            said += self.trees.said(_features(predictions, said, user_count, item_count))
+        return said
+
+
+def _features(
+    predictions: np.ndarray, blended: np.ndarray, user_count: np.ndarray, item_count: np.ndarray
+) -> np.ndarray:
+    """Return what trees split by, float64 (n, M + 3)."""
+    return np.column_stack([predictions, blended, np.log1p(user_count), np.log1p(item_count)])
+
+
+def _as_float32(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float32).astype(np.float64)
 
 
 def _basis(
@@ -117,34 +142,21 @@ def _hats(count: np.ndarray, knots: np.ndarray) -> np.ndarray:
     return np.stack([np.interp(at, knots, row) for row in np.eye(len(knots))], axis=1)
 
 
-def fit_combination(unseen: Unseen) -> Combination:
-    """Return the combination that suits ratings which no model has seen."""
-    centre = float(np.mean(unseen.rating))
-    knots = _knots(unseen.user_count), _knots(unseen.item_count)
-    basis = _basis(unseen.user_count, unseen.item_count, *knots)
-    given = unseen.predictions - centre, unseen.rating - centre
-    weights = _fit_weights(*given, basis, _chosen_penalty(*given, basis))
-    grid = len(knots[0]), len(knots[1]), unseen.predictions.shape[1]
-    return Combination(centre, *knots, weights.reshape(grid), fit_pool(unseen.likelihood))
+def fit_combination(unseen: Unseen, *, boosted: bool = False) -> Combination:
+    """Return the combination that suits ratings which no model has seen, with trees or without."""
+    return _Fits(unseen, boosted=boosted).fitted(np.arange(_PARTS))
 
 
-def _knots(count: np.ndarray) -> np.ndarray:
-    return np.unique(np.log1p(np.quantile(count, KNOT_SHARES, method="lower")))
-
-
-def _chosen_penalty(deviation: np.ndarray, truth: np.ndarray, basis: np.ndarray) -> float:
-    """Return the penalty whose weights predict best what they were not fitted to."""
-    if basis.shape[1] == 1 or len(truth) < _PARTS:
-        return np.inf
-    part = parts_of(len(truth))
-    losses = np.zeros(len(PENALTIES))
-    for number in range(_PARTS):
-        inside, outside = part == number, part != number
-        for place, penalty in enumerate(PENALTIES):
-            weights = _fit_weights(deviation[outside], truth[outside], basis[outside], penalty)
-            said = np.sum((basis[inside] @ weights) * deviation[inside], axis=1)
-            losses[place] += np.sum((truth[inside] - said) ** 2)
-    return PENALTIES[int(np.argmin(losses))]
+def cross_fitted(unseen: Unseen, *, boosted: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Return what combinations say of ratings that these were not fitted to: prediction and likelihood."""
+    fits = _Fits(unseen, boosted=boosted)
+    said, chance = np.empty(len(fits.part)), np.empty(len(fits.part))
+    for number in np.unique(fits.part):
+        inside = fits.part == number
+        found = fits.fitted(np.setdiff1d(np.arange(_PARTS), number))
+        said[inside] = found.predicted(*unseen.take(inside).known())
+        chance[inside] = unseen.likelihood[inside] @ found.pool
+    return said, chance
 
 
 def parts_of(count: int) -> np.ndarray:
@@ -152,30 +164,71 @@ def parts_of(count: int) -> np.ndarray:
     return np.random.default_rng(count).permutation(count) % _PARTS
 
 
-def cross_fitted(unseen: Unseen) -> tuple[np.ndarray, np.ndarray]:
-    """Return what combinations say of ratings that these were not fitted to: prediction and likelihood."""
-    part = parts_of(len(unseen.rating))
-    said, chance = np.empty(len(part)), np.empty(len(part))
-    for number in np.unique(part):
-        inside = part == number
-        found = fit_combination(unseen.take(~inside))
-        said[inside] = found.predicted(unseen.take(inside))
-        chance[inside] = unseen.likelihood[inside] @ found.pool
-    return said, chance
+def _knots(count: np.ndarray) -> np.ndarray:
+    return np.unique(np.log1p(np.quantile(count, KNOT_SHARES, method="lower")))
 
 
-def _fit_weights(deviation: np.ndarray, truth: np.ndarray, basis: np.ndarray, penalty: float) -> np.ndarray:
-    """Return the weights at every place of the grid, float64 (A B, M)."""
-    models, places = deviation.shape[1], basis.shape[1]
-    pull = _SMALL_PULL * np.eye(models)
-    gram = deviation.T @ deviation + pull
-    overall = non_negative(gram, deviation.T @ truth + _SMALL_PULL / models)
-    if not np.isfinite(penalty):
-        return np.tile(overall, (places, 1))
-    columns = (basis[:, :, None] * deviation[:, None, :]).reshape(len(truth), -1)
-    gram = columns.T @ columns + penalty * np.eye(places * models)
-    right = columns.T @ truth + penalty * np.tile(overall, places)
-    return non_negative(gram, right).reshape(places, models)
+class _Fits:
+    """Fits to parts of the same ratings, from sums over each part: ratings are gone through once.
+
+    Parameters
+    ----------
+    unseen : Unseen
+        The ratings.
+    boosted : bool
+        Whether trees are fitted to what weights leave over.
+    """
+
+    def __init__(self, unseen: Unseen, *, boosted: bool) -> None:
+        self._unseen, self._boosted, self.part = unseen, boosted, parts_of(len(unseen.rating))
+        self._centre = float(np.mean(unseen.rating))
+        self._knots = _knots(unseen.user_count), _knots(unseen.item_count)
+        self._models = unseen.predictions.shape[1]
+        basis = _basis(unseen.user_count, unseen.item_count, *self._knots)
+        self._places = basis.shape[1]
+        size = self._places * self._models
+        self._gram, self._right = np.zeros((_PARTS, size, size)), np.zeros((_PARTS, size))
+        for number in range(_PARTS):
+            chosen = np.flatnonzero(self.part == number)
+            deviation = unseen.predictions[chosen] - self._centre
+            columns = (basis[chosen][:, :, None] * deviation[:, None, :]).reshape(len(chosen), size)
+            self._gram[number] = columns.T @ columns
+            self._right[number] = columns.T @ (unseen.rating[chosen] - self._centre)
+
+    def fitted(self, parts: np.ndarray) -> Combination:
+        """Return what suits some parts."""
+        penalty, losses = np.inf, np.zeros(len(PENALTIES))
+        if self._places > 1 and len(self.part) >= _PARTS:
+            for number in parts:
+                others = np.setdiff1d(parts, number)
+                for place, tried in enumerate(PENALTIES):
+                    weights = self._weights(others, tried)
+                    losses[place] += (
+                        weights @ self._gram[number] @ weights - 2 * weights @ self._right[number]
+                    )
+            penalty = PENALTIES[int(np.argmin(losses))]
+        grid = len(self._knots[0]), len(self._knots[1]), self._models
+        inside = np.isin(self.part, parts)
+        chosen = self._unseen.take(inside)
+        weights = self._weights(parts, penalty).reshape(grid)
+        found = Combination(self._centre, *self._knots, weights, fit_pool(chosen.likelihood), Trees.none())
+        if not self._boosted:
+            return found
+        blended = found.predicted(*chosen.known())
+        features = _features(chosen.predictions, blended, chosen.user_count, chosen.item_count)
+        return replace(found, trees=fit_trees(features, chosen.rating - blended, self.part[inside]))
+
+    def _weights(self, parts: np.ndarray, penalty: float) -> np.ndarray:
+        """Return the weights at every place of the grid that suit some parts, float64 (A B M,)."""
+        gram, right = self._gram[parts].sum(axis=0), self._right[parts].sum(axis=0)
+        shape = self._places, self._models
+        # Where weights are the same at all places, columns of these add up.
+        of_all = gram.reshape(*shape, *shape).sum(axis=(0, 2)) + _SMALL_PULL * np.eye(self._models)
+        overall = non_negative(of_all, right.reshape(shape).sum(axis=0) + _SMALL_PULL / self._models)
+        everywhere = np.tile(overall, self._places)
+        if not np.isfinite(penalty):
+            return everywhere
+        return non_negative(gram + penalty * np.eye(len(right)), right + penalty * everywhere)
 
 
 def non_negative(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -209,18 +262,35 @@ def non_negative(gram: np.ndarray, right: np.ndarray) -> np.ndarray:
 def fit_pool(likelihood: np.ndarray) -> np.ndarray:
     """Return the v >= 0 with sum v = 1 that maximises sum log (P v), float64 (M,).
 
+    That is the v >= 0 that minimises n sum v - sum log (P v), by Newton steps that stay within the bounds.
+
     Parameters
     ----------
     likelihood : ndarray of float64, shape (n, M)
         P: the probability that each model gives what has come.
     """
-    models = likelihood.shape[1]
-    share = np.full(models, 1 / models)
+    count, models = likelihood.shape
     chance = np.maximum(likelihood, PROBABILITY_FLOOR)
+
+    def loss(share: np.ndarray) -> float:
+        return float(count * share.sum() - np.sum(np.log(np.maximum(chance @ share, PROBABILITY_FLOOR))))
+
+    share = np.full(models, 1 / models)
+    value = loss(share)
     for _ in range(_STEPS):
-        better = share * np.mean(chance / (chance @ share)[:, None], axis=0) if len(chance) else share
-        moved = np.abs(better - share).max()
-        share = better
-        if moved < _TOLERANCE:
+        relative = chance / (chance @ share)[:, None]
+        # A little is added where models say the same, so that there is one solution.
+        curvature = relative.T @ relative + _SMALL_PULL * np.eye(models)
+        slope = count - relative.sum(axis=0)
+        step = non_negative(curvature, curvature @ share - slope) - share
+        for halving in range(_HALVINGS):
+            tried = share + 0.5**halving * step
+            better = loss(tried)
+            if better < value:
+                break
+        else:
+            break
+        gain, share, value = value - better, tried, better
+        if gain <= _TOLERANCE * count:
             break
     return np.asarray(share / share.sum())

@@ -100,7 +100,7 @@ def expected(
     order = np.argsort(asked[0], kind="stable")
     ask_start = np.zeros(len(start), np.int64)
     np.cumsum(np.bincount(asked[0], minlength=len(start) - 1), out=ask_start[1:])
-    unknown = samples.bias.shape[1] - 1
+    unknown = samples.factors.shape[1] - 1
     ask_item = np.where(asked[1] < 0, unknown, asked[1]).astype(np.int32)
     said = np.empty((3, len(order)))
     fold_in(
@@ -127,7 +127,7 @@ def vectors_of_factors(model: FactorizationModel) -> np.ndarray:
     In each sample less the mean of all items. Factors of different samples may be turned against each other;
     the cosine of two items is the same for all that, a mean of those of the samples by length.
     """
-    factors = model.samples.features[:, :-1, :-1].astype(np.float64)
+    factors = model.samples.factors[:, :-1, 1:].astype(np.float64)
     factors -= factors.mean(axis=1, keepdims=True)
     vectors = factors.swapaxes(0, 1).reshape(factors.shape[1], -1)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)

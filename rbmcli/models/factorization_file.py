@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from rbmcli.config.factorization import FactorizationSettings
 from rbmcli.kernels.factor_folding import ItemSamples
+from rbmcli.kernels.normal_equations import padded
 from rbmcli.models import mean_file
 from rbmcli.models.factorization import FactorizationModel
 from rbmcli.models.mean_file import ids_of
@@ -19,8 +20,6 @@ __all__ = ["FACTS", "KIND", "arrays_of", "as_table", "facts_of", "from_table", "
 KIND = "mf"
 FACTS = (*mean_file.FACTS, "mean")
 """Keys of its metadata beside those of every model."""
-
-_OF_USERS = ("mean", "precision", "alpha")
 
 
 def arrays_of(model: FactorizationModel) -> list[np.ndarray]:
@@ -35,15 +34,21 @@ def facts_of(model: FactorizationModel) -> dict[str, Any]:
 
 def as_table(model: FactorizationModel) -> pa.Table:
     """Return the rows of a model file."""
-    samples = model.samples
-    # Of the factors the last is 1 throughout.
+    assert isinstance(model.settings, FactorizationSettings)
+    samples, used = model.samples, model.settings.latent_factors + 1
+    factors = samples.factors[:, :, :used].swapaxes(0, 1)
     of_items = {
-        "factors": samples.features[:, :, :-1].swapaxes(0, 1),
-        "implicit": samples.implicit.swapaxes(0, 1),
-        "bias": samples.bias.T,
+        "factors": factors[:, :, 1:],
+        "implicit": samples.implicit[:, :, :used].swapaxes(0, 1),
+        "bias": factors[:, :, 0],
     }
-    shared = {f"user_{name}": getattr(samples, name) for name in _OF_USERS}
-    shared |= {"unknown_factors": of_items["factors"][-1], "unknown_bias": samples.bias[:, -1]}
+    shared = {
+        "user_mean": samples.mean[:, :used],
+        "user_precision": samples.precision[:, :used],
+        "user_alpha": samples.alpha,
+        "unknown_factors": factors[-1, :, 1:],
+        "unknown_bias": factors[-1, :, 0],
+    }
     return mean_file.as_table(model, {name: array[:-1] for name, array in of_items.items()}, shared)
 
 
@@ -53,18 +58,19 @@ def from_table(table: pa.Table, metadata: dict[str, Any], record: dict[str, Any]
     parts = mean_file.common_parts(table, metadata, record)
     items, _, shared = mean_file.parts_of(table)
     size, count = settings.latent_factors, settings.samples
-    of_users = {name: mean_file.shared_array(shared, f"user_{name}") for name in _OF_USERS}
-    if of_users["mean"].shape != (count, size + 1) or of_users["alpha"].shape != (count,):
-        raise ValueError(f"it does not hold {count} samples of {size} factors")
-    features = np.ones((count, items.num_rows + 1, size + 1), np.float32)
-    features[:, :-1, :-1] = array_of(items, "factors", count, size).swapaxes(0, 1)
-    features[:, -1, :-1] = mean_file.shared_array(shared, "unknown_factors").reshape(count, size)
-    implicit = np.zeros_like(features)
-    implicit[:, :-1] = array_of(items, "implicit", count, size + 1).swapaxes(0, 1)
-    bias = np.empty((count, items.num_rows + 1), np.float32)
-    bias[:, :-1] = array_of(items, "bias", count).T
-    bias[:, -1] = mean_file.shared_array(shared, "unknown_bias").reshape(count)
-    samples = ItemSamples(
-        features, implicit, bias, *(of_users[name].astype(np.float64) for name in _OF_USERS)
+    mean, precision, alpha, *unknown = (
+        mean_file.shared_array(shared, name)
+        for name in ("user_mean", "user_precision", "user_alpha", "unknown_factors", "unknown_bias")
     )
+    if mean.shape != (count, size + 1) or alpha.shape != (count,):
+        raise ValueError(f"it does not hold {count} samples of {size} factors")
+    factors = np.zeros((count, items.num_rows + 1, padded(size + 1)), np.float32)
+    factors[:, :-1, 0] = array_of(items, "bias", count).T
+    factors[:, :-1, 1 : size + 1] = array_of(items, "factors", count, size).swapaxes(0, 1)
+    factors[:, -1, 1 : size + 1], factors[:, -1, 0] = unknown
+    implicit = np.zeros_like(factors)
+    implicit[:, :-1, : size + 1] = array_of(items, "implicit", count, size + 1).swapaxes(0, 1)
+    means, precisions = np.zeros((count, factors.shape[2])), np.ones((count, factors.shape[2]))
+    means[:, : size + 1], precisions[:, : size + 1] = mean, precision
+    samples = ItemSamples(factors, implicit, means, precisions, alpha.astype(np.float64))
     return FactorizationModel(settings=settings, mean=float(metadata["mean"]), samples=samples, **parts)

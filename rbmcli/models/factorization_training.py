@@ -88,7 +88,7 @@ class _Sampling(MeanFit):
                     self._report(sweep + 1, time.perf_counter() - started)
 
     def _report(self, sweep: int, seconds: float) -> None:
-        loss, rmse = float(np.mean(self.sampler.residual**2)), None
+        loss, rmse = self.sampler.mean_square(), None
         if self._counted and len(self.truth):
             rmse = float(np.sqrt(np.mean((self._total / self._counted - self.truth) ** 2)))
         left = seconds / sweep * (self.settings.sweeps - sweep)
@@ -122,9 +122,5 @@ class _Sampling(MeanFit):
 
 def _of_known(samples: ItemSamples, known: np.ndarray) -> ItemSamples:
     """Return the samples of some items, and of those that are not known."""
-    places = np.append(known, samples.bias.shape[1] - 1)
-    return samples._replace(
-        features=np.ascontiguousarray(samples.features[:, places]),
-        implicit=np.ascontiguousarray(samples.implicit[:, places]),
-        bias=np.ascontiguousarray(samples.bias[:, places]),
-    )
+    places = np.append(known, samples.factors.shape[1] - 1)
+    return samples._replace(factors=samples.factors[:, places], implicit=samples.implicit[:, places])

@@ -29,11 +29,13 @@ from rbmcli.models.fit_state import (
     owned,
 )
 from rbmcli.models.form import form_of
-from rbmcli.models.initial import initial_parameters
+from rbmcli.models.initial import draw_upper_weights, initial_parameters
 from rbmcli.models.keys import derived
+from rbmcli.models.layers import UpperLearner, top_means
 from rbmcli.models.learners import DivergenceLearner, Learner, NetworkLearner
 from rbmcli.models.plan import CHUNKS, plan_batches
 from rbmcli.models.priors import tallies_of
+from rbmcli.models.states import row_states
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.models.validating import Validator
 from rbmcli.progress import EpochReport, Progress
@@ -76,6 +78,9 @@ class _Training:
         self.limits, self.checkpoint, self.state = limits, checkpoint, state
         self.form = form_of(settings, data.level_values)
         self.start = initial_parameters(data.column_prior, self.form, settings.seed)
+        if settings.objective == "discriminative":
+            for layer in range(len(self.form.upper)):
+                draw_upper_weights(self.start, self.form, layer, settings.seed)
         self.order = np.random.default_rng([settings.seed, 1])
         self.batches = plan_batches(
             data.ratings, settings.batch_size, self.order, data.also_rated, data.offset
@@ -83,7 +88,6 @@ class _Training:
         if state.order:
             self.order.bit_generator.state = state.order
         state.order = dict(self.order.bit_generator.state)
-        self.scratch = _scratch_for(self.batches, self.form)
         self.validator = Validator(validation, data, settings) if validation else None
         best = state.of(BEST)
         self.best = as_parameters(best, self.start) if best else None
@@ -98,7 +102,7 @@ class _Training:
                 self.run_stage()
             if state.is_over:
                 break
-            state.next_stage()
+            state.next_stage(is_comparable=self.settings.stages()[state.stage + 1] == "discriminative")
             state.arrays = {}
         self.collect()
         self.checkpoint.ended()
@@ -108,7 +112,10 @@ class _Training:
         """Make what learns in a stage, as it is at its beginning, or as the state has it."""
         state, settings = self.state, self.settings
         parameters = (self.start if self.best is None else self.best).copy()
-        make = self._network if settings.stages()[state.stage] == "discriminative" else self._divergence
+        if settings.stages()[state.stage] == "discriminative":
+            make = self._network
+        else:
+            make = self._divergence if state.stage == 0 else self._upper
         self.learner, self.average = make(parameters), Average(settings.average)
         if state.has_learner:
             fill(self.learner.memory(), state.of(LEARNER))
@@ -123,10 +130,22 @@ class _Training:
         tallies = tallies_of(data.ratings, data.column_prior, data.smoothing)
         bias = np.zeros_like(tallies.counts)
         row_biases(tallies, data.smoothing, bias)
-        also = data.also_rated is not None
+        also, form = data.also_rated is not None, self.form._replace(upper=self.form.upper[:0])
+        scratch = _scratch_for(self.batches, form)
         return DivergenceLearner(
-            parameters, self.form, self.batches, self.scratch, bias, self.settings, also_rated=also
+            parameters, form, self.batches, scratch, bias, self.settings, also_rated=also
         )
+
+    def _upper(self, parameters: Parameters) -> Learner:
+        """Return a learner of the upper layer that is next, by contrastive divergence."""
+        layer, data = self.state.stage - 1, self.data
+        draw_upper_weights(parameters, self.form, layer, self.settings.seed)
+        form = self.form._replace(upper=self.form.upper[: layer + 1])
+        states = row_states(
+            data.ratings, parameters, data.column_prior, data.smoothing, self.form, data.also_rated
+        )
+        below = top_means(states.activation, parameters, form._replace(upper=form.upper[:-1]))
+        return UpperLearner(parameters, form, self.batches, below, self.settings)
 
     def _network(self, parameters: Parameters) -> Learner:
         """Return a learner by back-propagation that starts from `parameters`."""
@@ -135,7 +154,7 @@ class _Training:
             parameters,
             self.form,
             self.batches,
-            self.scratch,
+            _scratch_for(self.batches, self.form),
             data.column_prior,
             data.smoothing,
             self.settings,
@@ -153,7 +172,9 @@ class _Training:
             speed = self.data.ratings.n_ratings / max(time.perf_counter() - started, 1e-9)
             # Measured as they are stored: exact inference tells apart whether D stands in the weights.
             parameters = self.learner.exported(self.average.add(self.learner.parameters))
-            rmse, nll = self.validator.measure(parameters, self.form) if self.validator else (None, None)
+            rmse, nll = (
+                self.validator.measure(parameters, self.learner.measured) if self.validator else (None, None)
+            )
             is_best = rmse is None or rmse < state.best_rmse - _LEAST_GAIN
             done = state.epoch + 1
             left = (time.perf_counter() - began) / (done - first) * (limit - done)

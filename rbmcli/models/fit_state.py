@@ -125,8 +125,14 @@ class FitState:
         self.batches, self.loss, self.count = 0, 0.0, 0
         self.order = dict(order)
 
-    def next_stage(self) -> None:
-        """Begin the stage after one that is over."""
+    def next_stage(self, *, is_comparable: bool) -> None:
+        """Begin the stage after one that is over.
+
+        A stage that is not comparable with those before makes another model of theirs: the best parameters
+        are its own, whether or not they are better.
+        """
+        if not is_comparable:
+            self.best_rmse = np.inf
         self.epochs_run.append(0)
         self.best_epochs.append(0)
         self.best_of_stage, self.best_at = np.inf, -1

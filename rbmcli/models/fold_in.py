@@ -13,6 +13,7 @@ from rbmcli.kernels.row_bias import row_biases
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.histories import Histories
+from rbmcli.models.layers import decoded_means
 from rbmcli.models.rbm import Rbm
 
 WEIGHT_PENALTY = 10.0
@@ -89,7 +90,9 @@ def _features(model: Rbm, states: RowStates) -> tuple[np.ndarray, np.ndarray]:
     """
     form = model.form
     mean = states.activation[:, : form.hidden]
-    if not form.gaussian:
+    if len(form.upper):
+        mean = decoded_means(states.activation, model.parameters, form)
+    elif not form.gaussian:
         mean = 1 / (1 + np.exp(-np.clip(mean, -60, 60)))
     weight = np.full(form.factors or form.hidden, WEIGHT_PENALTY)
     if form.factors:

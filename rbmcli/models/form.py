@@ -57,4 +57,5 @@ def form_of(settings: ResolvedSettings, values: np.ndarray) -> Form:
         conditional=settings.conditional,
         shared=settings.level_functions > 0,
         basis=level_basis(values, settings.level_functions),
+        upper=np.array(settings.upper_layers, np.int64),
     )

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmcli.models.layers import decoded_means
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.similarity import SUPPORT_STRENGTH
 
@@ -98,6 +99,9 @@ def _responses(model: Rbm) -> tuple[np.ndarray, np.ndarray]:
         return effect * np.sqrt(support)[:, None], moved
     assert model.states is not None
     activation = model.states.activation[:, :hidden].astype(np.float64)
+    if len(model.form.upper):
+        state = decoded_means(model.states.activation, model.parameters, model.form).astype(np.float64)
+        return state, moved * state.std(axis=0)
     state = activation if model.form.gaussian else 1 / (1 + np.exp(-np.clip(activation, -60, 60)))
     return state, moved * state.std(axis=0)
 

@@ -116,6 +116,37 @@ class Histories:
         model_item, model_user, as_trained = _in_terms_of(model, self.users, self.items, self.rated)
         return replace(self, model_item=model_item, model_user=model_user, as_trained=as_trained)
 
+    def without(self, user: np.ndarray, item: np.ndarray) -> Histories:
+        """Return the ratings of users, each time without that of one item; no one's are as trained.
+
+        Parameters
+        ----------
+        user : ndarray of int, shape (n,)
+            Positions in `users`, one for each user of the histories to return, perhaps the same again.
+        item : ndarray of int, shape (n,)
+            The model's index of the item.
+        """
+        first, length = self.rated.start[user], np.diff(self.rated.start)[user]
+        ends = np.cumsum(length)
+        place = np.arange(length.sum()) + np.repeat(first - ends + length, length)
+        column = self.rated.column[place]
+        kept = self.model_item[column] != np.repeat(item, length)
+        place, case = place[kept], np.repeat(np.arange(len(user)), length)[kept]
+        start = np.zeros(len(user) + 1, np.int64)
+        np.cumsum(np.bincount(case, minlength=len(user)), out=start[1:])
+        level = self.rated.level[place]
+        levels = self.count.shape[1]
+        counts = np.bincount(case * levels + level, minlength=len(user) * levels)
+        return replace(
+            self,
+            users=IdIndex(self.users.values.take(pa.array(user))),
+            rated=CompressedRows(start, self.rated.column[place], level, self.rated.columns),
+            model_user=self.model_user[user],
+            as_trained=np.zeros(len(user), bool),
+            count=counts.reshape(len(user), levels),
+            day=None if self.day is None else self.day[place],
+        )
+
     def known(self) -> CompressedRows:
         """Return the ratings of items that the model knows, over the model's items."""
         known = self.occasions()

@@ -25,3 +25,13 @@ def initial_parameters(column_prior: np.ndarray, form: Form, seed: int) -> Param
     parameters.factors[: form.factors, : form.hidden] = generator.standard_normal(shape, np.float32)
     parameters.visible_bias[:] = np.log(column_prior)
     return parameters
+
+
+def draw_upper_weights(parameters: Parameters, form: Form, layer: int, seed: int) -> None:
+    """Draw the weights of an upper layer, X = Y ~ N(0, 0.01^2); its biases stay 0."""
+    generator = np.random.default_rng([seed, 2, layer])
+    widths = [form.hidden, *form.upper]
+    above, below = int(widths[layer + 1]), int(widths[layer])
+    drawn = generator.standard_normal((above, below), np.float32) * np.float32(_WEIGHT_SCALE)
+    parameters.upper_weights[layer, :above, :below] = drawn
+    parameters.decoding_weights[layer, :above, :below] = drawn

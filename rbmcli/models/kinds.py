@@ -14,6 +14,7 @@ from rbmcli.models.blend import BlendModel, BlendPredictor, side_by_side
 from rbmcli.models.effects import BiasModel, BiasPredictor
 from rbmcli.models.factorization import FactorizationModel, FactorizationPredictor, vectors_of_factors
 from rbmcli.models.histories import Histories
+from rbmcli.models.neighbours import NeighboursModel, NeighboursPredictor
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
@@ -51,12 +52,15 @@ def predictor_of(
     if isinstance(model, BlendModel):
         members = [predictor_of(each, histories.of(each), exact=exact) for each in model.members]
         return BlendPredictor(model, histories, members)
+    if isinstance(model, NeighboursModel):
+        base = predictor_of(model.base, histories.of(model.base), exact=exact)
+        return NeighboursPredictor(model, histories, base)
     return RbmPredictor(_rbm(model), histories, exact=exact, also_rated=also_rated)
 
 
 def has_vectors(model: RatingModel) -> bool:
     """Return whether a model holds anything of items by which they could be alike."""
-    if isinstance(model, BlendModel):
+    if isinstance(model, BlendModel | NeighboursModel):
         return any(has_vectors(member) for member in model.members)
     return not isinstance(model, BiasModel)
 
@@ -69,7 +73,7 @@ def item_vectors(model: RatingModel) -> np.ndarray:
         return vectors_of_factors(model)
     if isinstance(model, AutoencoderModel):
         return vectors_of_codes(model)
-    if isinstance(model, BlendModel):
+    if isinstance(model, BlendModel | NeighboursModel):
         members = [member for member in model.members if has_vectors(member)]
         places = [member.item_ids.lookup(model.item_ids.values) for member in members]
         return side_by_side([item_vectors(member) for member in members], places)

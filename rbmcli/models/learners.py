@@ -21,12 +21,13 @@ class Learner(ABC):
     ----------
     parameters : Parameters
         The parameters, changed in place.
-    form : Form
-        The form that they have while they are learned.
+    form, measured : Form
+        The form that they have while they are learned, and the one that they are exported in.
     """
 
     parameters: Parameters
     form: Form
+    measured: Form
 
     @abstractmethod
     def learn(self, place: int, epoch: int, key: np.uint64) -> tuple[float, int]:
@@ -74,6 +75,7 @@ class DivergenceLearner(Learner):
     ) -> None:
         self.joint = form.conditional and not (form.shared or form.factors or also_rated)
         self.form = form._replace(conditional=False) if self.joint else form
+        self.measured = form
         self.parameters = parameters
         self.velocity = Parameters(*(np.zeros_like(array) for array in parameters))
         self.batches, self.scratch, self.row_bias, self.settings = batches, scratch, row_bias, settings
@@ -109,7 +111,7 @@ class DivergenceLearner(Learner):
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return parameters, velocities, and the levels of persistent chains, those of all mini-batches."""
-        return {**_named(parameters=self.parameters, velocity=self.velocity), "chain": self.chain}
+        return {**named(parameters=self.parameters, velocity=self.velocity), "chain": self.chain}
 
     def exported(self, parameters: Parameters) -> Parameters:
         """Return the parameters with W and D apart."""
@@ -135,7 +137,7 @@ class NetworkLearner(Learner):
         smoothing: Smoothing,
         settings: ResolvedSettings,
     ) -> None:
-        self.parameters, self.form = parameters, form
+        self.parameters, self.form, self.measured = parameters, form, form
         self.mean, self.square = (
             Parameters(*(np.zeros_like(array) for array in parameters)) for _ in range(2)
         )
@@ -172,15 +174,15 @@ class NetworkLearner(Learner):
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return parameters, what Adam makes its steps by, and how many each column has had."""
-        named = _named(parameters=self.parameters, mean=self.mean, square=self.square)
-        return {**named, "times": self.times}
+        bundles = named(parameters=self.parameters, mean=self.mean, square=self.square)
+        return {**bundles, "times": self.times}
 
     def exported(self, parameters: Parameters) -> Parameters:
         """Return the parameters as they are."""
         return parameters
 
 
-def _named(**bundles: Parameters) -> dict[str, np.ndarray]:
+def named(**bundles: Parameters) -> dict[str, np.ndarray]:
     """Return the arrays of bundles, each under the names of both."""
     return {
         f"{bundle}/{name}": array

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from rbmcli.config import ResolvedSettings
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
-from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.calibration import Calibration
 from rbmcli.models.form import form_of
@@ -24,6 +24,7 @@ from rbmcli.models.rbm import Rbm
 
 _VISIBLE, _ROW, _SHARED = "visible", "row", "shared"
 _HIDDEN_BIAS, _FACTORS = "hidden_bias", "factors"
+_UPPER_WEIGHTS, _DECODING_WEIGHTS, _DECODING_BIAS = "weights", "decoding_weights", "decoding_bias"
 _LISTS = ("prior", "bias", "weights", "conditional", "activation", "count", "base", "spread", "values")
 
 
@@ -41,6 +42,7 @@ def arrays_of(model: Rbm) -> list[np.ndarray]:
         model.parameters.visible_bias,
         model.parameters.hidden_bias[:hidden],
         model.parameters.factors[: model.form.factors, :hidden],
+        *_upper_arrays(model.parameters, model.form).values(),
         model.row_prior,
         model.column_prior,
         model.row_ratings,
@@ -113,11 +115,12 @@ def as_table(model: Rbm) -> pa.Table:
 
 
 def _shared_arrays(model: Rbm) -> dict[str, pa.Array]:
-    """Return the arrays that all rows share, one a line: hidden biases and, where there are any, factors."""
+    """Return the arrays that all rows share, one a line: hidden biases, and any factors and upper layers."""
     hidden, factors = model.settings.hidden, model.form.factors
     arrays = {_HIDDEN_BIAS: model.parameters.hidden_bias[:hidden]}
     if factors:
         arrays[_FACTORS] = model.parameters.factors[:factors, :hidden]
+    arrays |= _upper_arrays(model.parameters, model.form)
     values = [np.ascontiguousarray(array, np.float32).ravel() for array in arrays.values()]
     return {
         "part": pa.array([_SHARED] * len(arrays)),
@@ -125,6 +128,18 @@ def _shared_arrays(model: Rbm) -> dict[str, pa.Array]:
         "values": pa.array(values, pa.list_(pa.float32())),
         "shape": pa.array([list(array.shape) for array in arrays.values()], pa.list_(pa.int32())),
     }
+
+
+def _upper_arrays(parameters: Parameters, form: Form) -> dict[str, np.ndarray]:
+    """Return views of the arrays of the upper layers without padding, by name; layers are counted from 1."""
+    arrays, below = {}, form.hidden
+    for layer, above in enumerate(form.upper):
+        arrays[f"{_UPPER_WEIGHTS}_{layer + 2}"] = parameters.upper_weights[layer, :above, :below]
+        arrays[f"{_HIDDEN_BIAS}_{layer + 2}"] = parameters.upper_bias[layer, :above]
+        arrays[f"{_DECODING_WEIGHTS}_{layer + 1}"] = parameters.decoding_weights[layer, :above, :below]
+        arrays[f"{_DECODING_BIAS}_{layer + 1}"] = parameters.decoding_bias[layer, :below]
+        below = int(above)
+    return arrays
 
 
 def _shared_array(shared: pa.Table, name: str, *shape: int) -> np.ndarray:
@@ -157,13 +172,15 @@ def from_table(table: pa.Table, metadata: dict[str, Any], record: dict[str, Any]
     factors = np.zeros_like(empty.factors)
     if form.factors:
         factors[: form.factors, :hidden] = _shared_array(shared, _FACTORS, form.factors, hidden)
-    parameters = Parameters(
-        _padded(weights, empty.weights.shape[2]),
-        _padded(array_of(visible, "conditional", hidden), width),
-        array_of(visible, "bias", count),
-        _padded(_shared_array(shared, _HIDDEN_BIAS, hidden), width),
-        factors,
+    parameters = empty._replace(
+        weights=_padded(weights, empty.weights.shape[2]),
+        conditional=_padded(array_of(visible, "conditional", hidden), width),
+        visible_bias=array_of(visible, "bias", count),
+        hidden_bias=_padded(_shared_array(shared, _HIDDEN_BIAS, hidden), width),
+        factors=factors,
     )
+    for name, array in _upper_arrays(parameters, form).items():
+        array[...] = _shared_array(shared, name, *array.shape)
     states = None
     if settings.by == "item":
         activation = _padded(array_of(rows, "activation", hidden), width)

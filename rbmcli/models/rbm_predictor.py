@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmcli.data.ratings import CompressedRows
+from rbmcli.errors import UsageError
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
 from rbmcli.models.calibration import apply
@@ -33,6 +34,11 @@ class RbmPredictor(Predictor):
         Whether hidden units are summed out exactly; None does as the model was trained to.
     also_rated : CompressedRows or None
         Pairs that are known to have been rated besides, from `rbmcli.models.also_rated.for_asked`.
+
+    Raises
+    ------
+    UsageError
+        If several layers of hidden units are to be summed out.
     """
 
     def __init__(
@@ -46,6 +52,12 @@ class RbmPredictor(Predictor):
         self.model: Rbm = model
         self.histories = histories
         self.exact = model.settings.inference == "exact" if exact is None else exact
+        if self.exact and len(model.form.upper):
+            raise UsageError(
+                "--inference exact sums out one layer of hidden units, and this model has "
+                f"{1 + len(model.form.upper)}",
+                hint="leave out --inference",
+            )
         self._states = (
             self._states_of_users(also_rated) if model.by_user else self._states_of_items(also_rated)
         )

@@ -14,12 +14,22 @@ from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import digest, read_parquet, write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
-from rbmcli.models import autoencoder_file, blend_file, effects_file, factorization_file, rbm_file
+from rbmcli.models import (
+    autoencoder_file,
+    blend_file,
+    effects_file,
+    factorization_file,
+    neighbours_file,
+    rbm_file,
+)
 from rbmcli.models.member_tables import joined, parted
 from rbmcli.models.rating_model import RatingModel
 
 _FILES: dict[str, Any] = {
-    **{file.KIND: file for file in (rbm_file, effects_file, factorization_file, autoencoder_file)},
+    **{
+        file.KIND: file
+        for file in (rbm_file, factorization_file, autoencoder_file, neighbours_file, effects_file)
+    },
     **dict.fromkeys(blend_file.KINDS, blend_file),
 }
 """What reads and writes the arrays of each kind."""

@@ -14,6 +14,7 @@ from rbmcli.config import (
     BlendSettings,
     EnsembleSettings,
     FactorizationSettings,
+    NeighboursSettings,
     TrainSettings,
 )
 from rbmcli.data.levels import Levels
@@ -25,6 +26,7 @@ from rbmcli.models.effects_training import train_bias
 from rbmcli.models.factorization_training import train_factorization
 from rbmcli.models.kinds import predictor_of
 from rbmcli.models.levelled import LevelledRatings, shape_of
+from rbmcli.models.neighbours_training import train_neighbours
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.training import train_rbm
 from rbmcli.progress import Progress
@@ -71,5 +73,7 @@ def train_model(
     if isinstance(settings, BlendSettings | EnsembleSettings):
         members = members_of(settings, shape_of(*parts))
         return train_blend(*parts, settings, members, progress, train_model, predictor_of)
+    if isinstance(settings, NeighboursSettings):
+        return train_neighbours(*parts, settings, progress, train_model, predictor_of, measured)
     given: Any = settings
     return _TRAININGS[type(settings)](*parts, given, progress, measured=measured)

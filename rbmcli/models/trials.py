@@ -204,7 +204,8 @@ class Trials:
 
 def described(settings: ResolvedSettings) -> str:
     """Return in words how one trial differs from others."""
-    words = [f"rows of {settings.by}s", settings.objective, f"{settings.hidden} hidden units"]
+    units = " + ".join(map(str, (settings.hidden, *settings.upper_layers)))
+    words = [f"rows of {settings.by}s", settings.objective, f"{units} hidden units"]
     if "discriminative" in settings.stages():
         words.append(f"penalty {settings.penalty:.3g}")
     if settings.level_functions:

@@ -145,6 +145,8 @@ def search_space(given: TrainSettings, fixed: Collection[str], shape: Shape) -> 
     left_out = set(fixed) | (set() if shape.levels > 3 else {"level_functions"})
     if given.fine_tune:
         left_out.add("objective")
+    if given.hidden is not None:
+        left_out.add("hidden")
     # The search starts from the defaults, wherever the data's shape has put them.
     ranges = {
         name: range_.containing([getattr(settings, name) for settings in defaults])

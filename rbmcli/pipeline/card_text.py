@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
+from rbmcli.config import TrainSettings
 from rbmcli.data.levels import Levels
 from rbmcli.pipeline.rating_spread import FEW_RATINGS, Spread
 
@@ -44,17 +46,20 @@ def _what_it_is(metadata: dict[str, Any], levels: Levels, users: Spread, items: 
     other = "item" if by == "user" else "user"
     columns = items.count if by == "user" else users.count
     units = "normal" if settings["hidden_units"] == "gaussian" else "binary"
+    upper = TrainSettings(layers=settings.get("layers", "")).upper_layers
+    above = f", with {' and '.join(map(str, upper))} in {_layers(upper)} above them" if upper else ""
     text = (
         f"It predicts the rating that a user would give an item, as a probability for each of "
         f"{len(levels)} levels. It is a Restricted Boltzmann Machine for collaborative filtering "
         f"(Salakhutdinov, Mnih and Hinton, ICML 2007): each {by} is a case, each {other} a group of visible "
-        f"units over the levels, and {metadata['F']:,} {units} hidden units stand between them. It was "
-        f"trained by `rbmcli train`, {_objective(settings)}."
+        f"units over the levels, and {metadata['F']:,} {units} hidden units stand between them{above}. "
+        f"It was trained by `rbmcli train`, {_objective(settings)}."
     )
     functions = settings["level_functions"] or metadata["K"]
     inner = settings["factors"] or metadata["F"]
     numbers = columns * (functions * inner + metadata["K"] + settings["conditional"] * metadata["F"])
     numbers += metadata["F"] + settings["factors"] * metadata["F"]
+    numbers += sum(2 * above * below + above + below for below, above in pairwise((metadata["F"], *upper)))
     rows = [
         ("kind", f"`{metadata['kind']}`, rows of {by}s"),
         ("scale", levels.describe()),
@@ -63,6 +68,10 @@ def _what_it_is(metadata: dict[str, Any], levels: Levels, users: Spread, items: 
         ("version of the file format", str(metadata["format_version"])),
     ]
     return f"{text}\n\n{_table(['fact', 'value'], rows)}"
+
+
+def _layers(upper: tuple[int, ...]) -> str:
+    return "a layer" if len(upper) == 1 else f"{len(upper)} layers"
 
 
 def _objective(settings: dict[str, Any]) -> str:

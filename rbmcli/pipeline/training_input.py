@@ -89,7 +89,7 @@ def read_training(
     """Read and check what `train` is given, put it on levels, and hold a part out; raises as `train`."""
     settings = _with_validation(settings, valid is not None)
     read = read_ratings(ratings, input_settings, progress)
-    columns = [*_COLUMNS, "timestamp"] if settings.day_bias else _COLUMNS
+    columns = [*_COLUMNS, "timestamp"] if settings.needs_days else _COLUMNS
     tables, names = [_with_columns(read, columns)], [read.where]
     if valid is not None:
         table, name = _read_valid(valid, read, columns, input_settings, progress)
@@ -115,7 +115,7 @@ def read_training(
         levels.nearest(values),
         values,
         _also_rated(also_rated, codes, input_settings, progress),
-        days_of(table.column("timestamp")) if settings.day_bias else None,
+        days_of(table.column("timestamp")) if settings.needs_days else None,
     )
     fingerprint = ratings_fingerprint(read.table, levels)
     return TrainingInput(table, levelled, held_out, levels, settings, fingerprint)

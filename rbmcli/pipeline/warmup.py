@@ -18,8 +18,9 @@ from rbmcli.pipeline.train import train
 from rbmcli.progress import SILENT, Progress
 
 # Kernels take every form of the model as values, which do not change how they are compiled. So these are
-# the ways to learn, and what has kernels of its own: items as rows, days, pairs of unknown rating.
-_SETTINGS = TrainSettings(by="item", hidden=2, fine_tune=True, day_bias=True, epochs=1, validation="none")
+# the ways to learn, and what has kernels of its own: items as rows, days, pairs of unknown rating, and two
+# layers.
+_SETTINGS = TrainSettings(by="item", layers="2,1", fine_tune=True, day_bias=True, epochs=1, validation="none")
 _FACTORIZATION = FactorizationSettings(latent_factors=1, sweeps=2, burn_in=0, samples=1, validation="none")
 _LEVELS = LevelSettings(levels=(1.0, 2.0, 3.0, 4.0, 5.0))
 

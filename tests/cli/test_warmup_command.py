@@ -80,6 +80,8 @@ def test_commands_call_kernels_only_as_warming_up_does(
         f"{train} --by user --hidden-units gaussian --factors 2 --no-conditional --no-valid -o odd.parquet",
         f"{train} --by item --fine-tune --day-bias --also-rated also.parquet -o item.parquet",
         "train train.parquet --model mf --sweeps 4 --burn-in 1 --samples 2 --latent-factors 3 -o mf.parquet",
+        "train train.parquet --layers 3,2 --epochs 2 --by item --fine-tune -o layers.parquet",
+        f"predict layers.parquet {asked}",
         f"predict mf.parquet {asked}",
         f"predict user.parquet {asked} --probabilities --inference exact",
         f"predict odd.parquet {asked}",
@@ -98,7 +100,7 @@ def test_warming_up_again_finds_everything_and_says_so(
 ) -> None:
     figures = json.loads(run_command("warmup", "--json").stdout)["figures"]
 
-    assert (figures["compiled"], figures["loaded"]) == (0, 15)
+    assert (figures["compiled"], figures["loaded"]) == (0, 17)
     assert figures["bytes"] == sum(path.stat().st_size for path in Path(figures["folder"]).glob("*.nbc"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 
@@ -18,12 +19,16 @@ from tests.reference_training import Rows
 
 @dataclass(frozen=True)
 class Kind:
-    """A form without its sizes; `functions` is S, 0 for weights of their own for every level."""
+    """A form without its sizes; `functions` is S, 0 for weights of their own for every level.
+
+    `upper` has the units of each upper layer.
+    """
 
     conditional: bool = True
     gaussian: bool = False
     factors: int = 0
     functions: int = 0
+    upper: tuple[int, ...] = ()
 
     def form(self, levels: int, hidden: int) -> Form:
         """Return the form for K levels, one apart, and F hidden units."""
@@ -34,6 +39,7 @@ class Kind:
             conditional=self.conditional,
             shared=self.functions > 0,
             basis=level_basis(np.arange(1.0, levels + 1.0), self.functions),
+            upper=np.array(self.upper, np.int64),
         )
 
 
@@ -49,6 +55,16 @@ KINDS = {
     "gaussian and factored": Kind(gaussian=True, factors=10),
     "all at once": Kind(conditional=False, gaussian=True, factors=2, functions=1),
 }
+LAYERED = {
+    "two layers": Kind(upper=(3,)),
+    "two layers, the upper one wider": Kind(upper=(21,)),
+    "three layers": Kind(upper=(4, 2)),
+    "four layers": Kind(upper=(3, 18, 2)),
+    "two layers, no D": Kind(conditional=False, upper=(3,)),
+    "three layers, factored": Kind(factors=3, upper=(6, 4)),
+    "two layers, factored and shared": Kind(factors=3, functions=2, upper=(4,)),
+}
+"""Forms with upper layers, whose first one is binary."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,12 @@ def random_parameters(shape: Shape, generator: np.random.Generator, scale: float
     ]
     if form.conditional:
         used.append(parameters.conditional[:, : form.hidden])
+    widths = [form.hidden, *form.upper]
+    for layer, (below, above) in enumerate(pairwise(widths)):
+        used.append(parameters.upper_weights[layer, :above, :below])
+        used.append(parameters.decoding_weights[layer, :above, :below])
+        used.append(parameters.upper_bias[layer, :above])
+        used.append(parameters.decoding_bias[layer, :below])
     for array in used:
         array[:] = scale * generator.standard_normal(array.shape)
     return parameters

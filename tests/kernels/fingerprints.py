@@ -33,7 +33,7 @@ from rbmcli.models.fit import fit
 from rbmcli.models.gibbs import Sampler, stacked
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT
-from tests.kernels.cases import KINDS, Kind, Problem, Shape, random_problem
+from tests.kernels.cases import KINDS, LAYERED, Kind, Problem, Shape, random_problem
 from tests.kernels.runs import diverge, objective, propagate_back, rule, smoothing
 
 # Several chunks of rows and of columns, and several blocks of rows, for the threads to share.
@@ -50,6 +50,8 @@ FITS = {
     "persistent, factored": {"objective": "divergence", "persistent": True, "factors": 3},
     "fine-tuned": {"objective": "divergence", "fine_tune": True},
     "discriminative, shared": {"objective": "discriminative", "level_functions": 2},
+    "two layers": {"objective": "discriminative", "layers": "12,5"},
+    "three layers, one by one": {"objective": "divergence", "fine_tune": True, "layers": "12,5,4"},
 }
 
 
@@ -151,7 +153,7 @@ def factorized(problem: Problem, seed: int) -> Iterator[object]:
     for _ in range(4):
         sampler.sweep()
         samples.append(sampler.sample())
-    yield sampler.residual
+    yield from (sampler.users.factors, sampler.items.squares)
     items = stacked(samples)
     yield from items
     row, own = ratings.row_of_each(), np.where(np.arange(len(value)) % 2, value, np.nan)
@@ -192,6 +194,10 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
         for way, how in WAYS.items():
             results[f"contrastive_divergence, {name}, {way}"] = digest(diverged(problem, 5 + seed, how))
         results[f"backpropagate, {name}"] = digest(propagated_back(problem, 6 + seed))
+        results[f"score_pairs, {name}"] = digest(scored(problem))
+    for name, kind in LAYERED.items():
+        problem = random_problem(replace(SHAPE, kind=kind), seed=1)
+        results[f"backpropagate, {name}"] = digest(propagated_back(problem, 8 + seed))
         results[f"score_pairs, {name}"] = digest(scored(problem))
     problem = random_problem(JOINT, seed=2)
     for way, how in WAYS.items():

@@ -76,9 +76,9 @@ def used_scratch(problem: Problem) -> Scratch:
     form, batch = problem.form, problem.batch
     scratch = Scratch.sized(len(batch.rows) + 3, len(batch.column) + 5, CHUNKS, form)
     for array in scratch:
-        array[:] = np.nan if array.dtype.kind == "f" else np.arange(len(array)) % 2
+        array[...] = np.nan if array.dtype.kind == "f" else np.arange(len(array)) % 2
     for name, array in scratch._asdict().items():
-        if name in ("data_hidden", "model_hidden", "state"):
+        if name in ("data_hidden", "model_hidden", "state", "decoded"):
             array[:, form.hidden :] = 0.0
         elif name in ("data_features", "model_features", "state_features"):
             array[:, form.factors or form.hidden :] = 0.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,12 +13,12 @@ from hypothesis import strategies as st
 from rbmcli.kernels.arrays import UNKNOWN, Parameters
 from rbmcli.kernels.backpropagation import Objective
 from tests import reference_training
-from tests.kernels.cases import KINDS, PLAIN, Kind, Problem, Shape, random_problem
+from tests.kernels.cases import KINDS, LAYERED, PLAIN, Kind, Problem, Shape, random_problem
 from tests.kernels.runs import adam_of, assert_close, objective, propagate_back
 from tests.reference import Model
 
 TOLERANCE = 3e-6
-ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+ALL_KINDS = pytest.mark.parametrize("kind", (KINDS | LAYERED).values(), ids=KINDS | LAYERED)
 
 
 def mask_of(problem: Problem, what: Objective, key: int) -> np.ndarray:
@@ -230,6 +231,13 @@ def test_the_padding_stays_zero(kind):
         assert not value.hidden_bias[5:].any()
         assert not value.factors[inner:].any()
         assert not value.factors[:, 5:].any()
+        widths = [5, *kind.upper]
+        for layer, (below, above) in enumerate(pairwise(widths)):
+            for weights in (value.upper_weights[layer], value.decoding_weights[layer]):
+                assert not weights[above:].any()
+                assert not weights[:, below:].any()
+            assert not value.upper_bias[layer, above:].any()
+            assert not value.decoding_bias[layer, below:].any()
 
 
 @ALL_KINDS

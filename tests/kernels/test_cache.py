@@ -12,7 +12,7 @@ from typing import Any
 import numba
 import pytest
 
-from rbmcli.kernels import backpropagation, divergence, scoring
+from rbmcli.kernels import backpropagation, divergence, scoring, upper, upper_divergence
 from rbmcli.kernels.cache import KernelCache, kernel_folder
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,8 @@ def test_every_kernel_that_commands_call_is_kept_here_with_this_version_of_numba
         backpropagation.backpropagate,
         scoring.activate_rows,
         scoring.score_pairs,
+        upper.pass_rows,
+        upper_divergence.layer_divergence,
     ]
 
     assert all(isinstance(kernel._cache, KernelCache) for kernel in called)

@@ -7,123 +7,153 @@ import pytest
 
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.factor_folding import ItemSamples, fold_in
-from rbmcli.kernels.factorization import draw_implicit, draw_own, move_residuals
-from tests.reference_factorization import drawn_implicit, drawn_own, folded
+from rbmcli.kernels.factorization import add_implicit, draw_implicit, draw_rows
+from rbmcli.kernels.normal_equations import LANES, STRETCH, padded
+from tests.reference_factorization import derive, drawn_implicit, drawn_row, folded, posterior
 
-ROWS, COLUMNS = 7, 5
+ROWS, COLUMNS = 7, 40
 
 
 class Case:
-    """Some ratings in rows, with factors of both sides and residuals."""
+    """Some ratings in rows, with factors of both sides; `used` of them, with the bias."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, used: int = 5) -> None:
         generator = np.random.default_rng(seed)
-        row, column = np.nonzero(generator.random((ROWS, COLUMNS)) < 0.5)
+        # From a row without ratings to one of more than a block.
+        row, column = np.nonzero(generator.random((ROWS, COLUMNS)) < np.linspace(0, 1, ROWS)[:, None])
         self.rated = CompressedRows.build(
             row.astype(np.int32), column.astype(np.int32), np.zeros(len(row), np.uint8), (ROWS, COLUMNS)
         )
-        # Where residuals stand is another order than that of the rows.
-        self.place = generator.permutation(len(row)).astype(np.int32)
-        self.ratings = [(0, 0)] * len(row)
-        for entry, at in enumerate(self.place):
-            self.ratings[at] = (int(row[entry]), int(column[entry]))
-        self.residual = generator.normal(size=len(row))
-        self.other, self.own = generator.normal(size=COLUMNS), generator.normal(size=ROWS)
-        self.implicit = generator.normal(size=COLUMNS)
-        self.weight = generator.uniform(0.2, 1, ROWS)
-        self.prior = np.array([0.3, 1.7])
-        self.alpha, self.key = 1.4, np.uint64(seed + 5)
-        self.gain, self.pull, self.change = np.full((3, ROWS), np.nan)
+        self.pairs = list(zip(row.tolist(), column.tolist(), strict=True))
+        size = padded(used)
+        self.used, self.value = used, generator.normal(size=len(row)).astype(np.float32)
+        self.others, self.expected, self.rows, self.implicit = (
+            np.zeros((count, size), np.float32) for count in (COLUMNS, ROWS, ROWS, COLUMNS)
+        )
+        for array in (self.others, self.expected, self.implicit):
+            array[:, :used] = generator.normal(size=(len(array), used))
+        self.precision, self.alpha, self.key = generator.uniform(1, 3, size), 1.4, np.uint64(seed + 5)
+        self.squares, self.weight = np.full(ROWS, np.nan), generator.uniform(0.2, 1, ROWS).astype(np.float32)
 
-    def draw_own(self) -> None:
+    def draw_rows(self, first: int = 0, last: int = ROWS) -> None:
         rated = self.rated
-        draw_own(
-            rated.start, rated.column, self.place, self.residual, self.other, self.alpha, self.prior,
-            self.key, self.own, self.gain, self.pull, self.change,
+        draw_rows(
+            first, last, rated.start, rated.column, self.value, self.others, self.alpha, self.precision,
+            self.used, self.expected, self.key, self.rows, self.squares,
         )  # fmt: skip
 
-    def draw_implicit(self) -> None:
-        by_column = self.rated.transposed()
-        draw_implicit(
-            by_column.start, by_column.column, self.weight, self.alpha, self.prior, self.key,
-            self.implicit, self.gain, self.pull, self.change,
+    def of_row(self, row: int) -> tuple[np.ndarray, ...]:
+        """Return what the oracle takes of a row, all but the key."""
+        mine = slice(self.rated.start[row], self.rated.start[row + 1])
+        return (
+            self.rated.column[mine], self.value[mine], self.others[:, : self.used], self.alpha,
+            self.precision[: self.used], self.expected[row, : self.used],
         )  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_own_factors_are_those_of_the_oracle(seed):
-    case = Case(seed)
-    before = case.own.copy()
-    expected = drawn_own(
-        case.ratings, case.residual, case.other, case.alpha, case.prior, int(case.key), case.own
-    )
+@pytest.mark.parametrize("used", [1, 5, 16, 19])
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_are_those_of_the_oracle(seed, used):
+    case = Case(seed, used)
 
-    case.draw_own()
-
-    np.testing.assert_allclose(case.own, expected, rtol=1e-6)
-    np.testing.assert_allclose(case.change, expected - before, rtol=1e-5, atol=1e-7)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_what_columns_add_is_that_of_the_oracle_and_residuals_follow(seed):
-    case = Case(seed)
-    before = case.own.copy()
-    case.draw_own()
-    after_own = case.residual.copy()
-    for place, (row, column) in enumerate(case.ratings):
-        after_own[place] -= (case.own[row] - before[row]) * case.other[column]
-    added, residual = drawn_implicit(
-        case.ratings, after_own, case.other, case.weight, case.alpha, case.prior, int(case.key), case.implicit
-    )
-    total = before.copy()
-
-    case.draw_implicit()
-    move_residuals(
-        case.rated.start, case.rated.column, case.place, case.other, case.change, total, case.residual
-    )
-
-    np.testing.assert_allclose(case.implicit, added, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(case.residual, residual, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(total - before, case.change, rtol=1e-12)
-
-
-def test_many_draws_have_the_mean_and_the_variance_of_the_posterior():
-    case = Case(1)
-    target = case.residual.copy()
-    for place, (row, column) in enumerate(case.ratings):
-        target[place] += case.own[row] * case.other[column]
-    drawn = []
-    for number in range(4000):
-        case.key = np.uint64(number)
-        case.own[:] = 0.0
-        case.residual[:] = target
-        case.draw_own()
-        drawn.append(case.own.copy())
+    case.draw_rows()
 
     for row in range(ROWS):
-        mine = [n for n, (r, _) in enumerate(case.ratings) if r == row]
-        x = np.array([case.other[case.ratings[n][1]] for n in mine])
-        precision = case.prior[1] + case.alpha * x @ x
-        mean = (case.prior[1] * case.prior[0] + case.alpha * x @ target[mine]) / precision
-        found = np.array(drawn)[:, row]
-        assert found.mean() == pytest.approx(mean, abs=4 / np.sqrt(4000 * precision))
-        assert found.var() == pytest.approx(1 / precision, rel=0.1)
+        drawn, squares = drawn_row(*case.of_row(row), derive(int(case.key), row))
+        np.testing.assert_allclose(case.rows[row, :used], drawn, rtol=1e-4, atol=1e-5)
+        assert case.squares[row] == pytest.approx(squares, rel=1e-4)
+    assert not case.rows[:, used:].any()
 
 
-def items_of(seed: int, samples: int = 8, items: int = 6, size: int = 4) -> ItemSamples:
+def test_only_the_rows_of_a_call_are_drawn():
+    case = Case(1)
+
+    case.draw_rows(2, 4)
+
+    np.testing.assert_array_equal(np.flatnonzero(case.rows[:, 0]), [2, 3])
+
+
+def test_a_row_of_many_stretches_is_that_of_the_oracle():
+    case, count = Case(2), 3 * STRETCH + 5
+    generator = np.random.default_rng(0)
+    column = generator.integers(COLUMNS, size=count).astype(np.int32)
+    case.value = generator.normal(size=count).astype(np.float32)
+    case.rated = CompressedRows(np.array([0, count]), column, np.zeros(count, np.uint8), COLUMNS)
+
+    case.draw_rows(0, 1)
+
+    drawn, _ = drawn_row(*case.of_row(0), derive(int(case.key), 0))
+    np.testing.assert_allclose(case.rows[0, : case.used], drawn, rtol=1e-4, atol=1e-5)
+
+
+def test_many_draws_have_the_mean_and_the_covariance_of_the_posterior():
+    case, drawn = Case(1), []
+    for number in range(4000):
+        case.key = np.uint64(number)
+        case.draw_rows()
+        drawn.append(case.rows[:, : case.used].copy())
+
+    for row in range(ROWS):
+        mean, covariance = posterior(*case.of_row(row))
+        found, deviation = np.array(drawn)[:, row], np.sqrt(np.diag(covariance))
+        np.testing.assert_allclose(
+            found.mean(axis=0), mean, rtol=0, atol=4.5 * deviation.max() / np.sqrt(4000)
+        )
+        np.testing.assert_allclose(
+            np.cov(found.T) / np.outer(deviation, deviation),
+            covariance / np.outer(deviation, deviation),
+            atol=0.1,
+        )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
+    case, generator = Case(seed, used=19), np.random.default_rng(seed)
+    by_column = case.rated.transposed()
+    gain = np.bincount(case.rated.column, case.weight[case.rated.row_of_each()].astype(float) ** 2, COLUMNS)
+    lanes = padded(case.used) // LANES
+    scale, own, prior = generator.uniform(0.5, 2, (3, lanes, LANES))
+    left = generator.normal(size=(lanes, ROWS, LANES)).astype(np.float32)
+    implicit = generator.normal(size=(lanes, COLUMNS, LANES)).astype(np.float32)
+    before = left.copy(), implicit.copy()
+
+    for first, last in ((0, 7), (7, COLUMNS)):
+        draw_implicit(
+            first, last, by_column.start, by_column.column, case.weight, gain, scale, own, prior,
+            case.key, left, implicit,
+        )  # fmt: skip
+
+    for lane in range(lanes):
+        for k in range(LANES):
+            drawn, rest = drawn_implicit(
+                case.pairs, case.weight.astype(float), scale[lane, k], own[lane, k], prior[lane, k],
+                lambda column, lane=lane, k=k: (derive(derive(int(case.key), lane), column), k),
+                before[0][lane, :, k], before[1][lane, :, k],
+            )  # fmt: skip
+            np.testing.assert_allclose(implicit[lane, :, k], drawn, rtol=1e-4, atol=1e-5)
+            np.testing.assert_allclose(left[lane, :, k], rest, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_added_to_rows_is_the_weighted_sum_over_their_columns():
+    case, added = Case(4), np.full((ROWS, LANES), np.nan, np.float32)
+    rated = np.zeros((ROWS, COLUMNS))
+    rated[tuple(np.transpose(case.pairs))] = 1
+
+    add_implicit(0, ROWS, case.rated.start, case.rated.column, case.weight, case.implicit, added)
+
+    np.testing.assert_allclose(added, case.weight[:, None] * (rated @ case.implicit), rtol=1e-5, atol=1e-6)
+
+
+def items_of(seed: int, samples: int = 8, items: int = 6, used: int = 4) -> ItemSamples:
     generator = np.random.default_rng(seed)
-    features = generator.normal(0, 0.5, (samples, items + 1, size)).astype(np.float32)
-    features[:, :, -1] = 1
-    implicit = generator.normal(0, 0.2, features.shape).astype(np.float32)
-    implicit[:, -1] = 0
-    return ItemSamples(
-        features,
-        implicit,
-        generator.normal(0, 0.3, (samples, items + 1)).astype(np.float32),
-        generator.normal(0, 0.1, (samples, size)),
-        generator.uniform(1, 4, (samples, size)),
-        generator.uniform(0.8, 1.6, samples),
-    )
+    size = padded(used)
+    factors, implicit = np.zeros((2, samples, items + 1, size), np.float32)
+    factors[:, :, :used] = generator.normal(0, 0.5, (samples, items + 1, used))
+    implicit[:, :-1, :used] = generator.normal(0, 0.2, (samples, items, used))
+    mean, precision = np.zeros((samples, size)), np.ones((samples, size))
+    mean[:, :used] = generator.normal(0, 0.1, (samples, used))
+    precision[:, :used] = generator.uniform(1, 4, (samples, used))
+    return ItemSamples(factors, implicit, mean, precision, generator.uniform(0.8, 1.6, samples))
 
 
 def ask(items: ItemSamples, rated: dict[int, float], asked: list[tuple[int, float]]) -> np.ndarray:
@@ -156,7 +186,7 @@ def test_folding_in_is_that_of_dense_algebra(rated):
     found = ask(items, rated, [(1, np.nan), (5, np.nan), (6, np.nan)])
 
     for place, item in enumerate((1, 5, 6)):
-        np.testing.assert_allclose(found[:, place], folded(items, 3.5, rated, item, (1.0, 5.0)), rtol=1e-6)
+        np.testing.assert_allclose(found[:, place], folded(items, 3.5, rated, item, (1.0, 5.0)), rtol=1e-5)
 
 
 @pytest.mark.parametrize("own", [0, 3, 4])

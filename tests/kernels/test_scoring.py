@@ -23,13 +23,14 @@ from rbmcli.kernels.scoring import (
     score_pairs,
 )
 from tests import reference
-from tests.kernels.cases import KINDS, Kind, Shape, random_besides, random_parameters, random_ratings
+from tests.kernels.cases import KINDS, LAYERED, Kind, Shape, random_besides, random_parameters, random_ratings
 from tests.kernels.enumeration import Row, level_given_others
 from tests.kernels.runs import smoothing
 from tests.reference import Model
 
 TOLERANCE = 3e-6
 
+LAYERED_KINDS = pytest.mark.parametrize("kind", LAYERED.values(), ids=LAYERED)
 ALL_KINDS = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 Answer = Callable[[Model, Row, int], np.ndarray]
 
@@ -240,6 +241,18 @@ def test_an_exact_score_is_the_conditional_probability_of_the_asked_visible(seed
 
     expected = expected_scores(history, level_given_others, leave_out=True)
     np.testing.assert_allclose(scores, expected, rtol=0, atol=5e-6)
+
+
+@LAYERED_KINDS
+@pytest.mark.parametrize("leave_out", [True, False])
+def test_scores_in_mean_field_agree_with_the_oracle_with_any_layers(leave_out, kind):
+    shape = Shape(rows=5, columns=6, levels=5, hidden=9, unknown=0.3, kind=kind)
+    history = random_history(shape, seed=12)
+
+    scores = history.scores(history.every_pair(leave_out=leave_out), exact=False)
+
+    expected = expected_scores(history, mean_field, leave_out=leave_out)
+    np.testing.assert_allclose(scores, expected, rtol=0, atol=TOLERANCE)
 
 
 @ALL_KINDS

@@ -162,7 +162,7 @@ class DenseModel:
         return reference.day_bias(visible, of_day, prior, of_user, strength)
 
     def item_rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return hidden means (R, F) and row bias (R, K) of the trained rows of items."""
+        """Return what columns meet (R, F) and row bias (R, K) of the trained rows of items."""
         by_item: dict[object, list] = {item: [] for item in self.rbm.row_ids.values.to_pylist()}
         for user, item, rating in rows_of(self.training):
             by_item[item].append((user, rating))
@@ -173,5 +173,5 @@ class DenseModel:
                 for item, row in zip(by_item, visible, strict=True)
             ]
         )
-        hidden = reference.hidden_mean(self.model, visible, known)
+        hidden = reference.decoded_mean(self.model, visible, known)
         return hidden, np.array([self.bias(row) for row in visible])

@@ -175,6 +175,20 @@ def test_a_file_gives_the_same_blend_back(tmp_path: Path, blend: BlendModel) -> 
     assert predicted(loaded, tastes(), pairs) == predicted(blend, tastes(), pairs)
 
 
+def test_trees_are_kept_in_the_file(tmp_path: Path) -> None:
+    # Of one member that says nothing of tastes something is left over that trees find.
+    model = blend_of(tastes(users=400, items=40), blend_settings(MF, BIAS, combiner="boosted", holdout=0.4))
+    assert len(model.combination.trees.value) > 0
+    rbmcli.save_model(model, tmp_path / "b.parquet")
+
+    loaded = rbmcli.load_model(tmp_path / "b.parquet")
+
+    pairs = pairs_of("u03", 100, 119)
+    history = tastes(users=400, items=40)
+    assert predicted(loaded, history, pairs) == predicted(model, history, pairs)
+    assert fingerprint(loaded) == fingerprint(model)
+
+
 def test_equal_ratings_give_equal_bytes_in_any_order(tmp_path: Path) -> None:
     for name, table in (("a", tastes()), ("b", shuffled(tastes()))):
         rbmcli.train(table, tmp_path / name, settings=blend_settings(MF, BIAS, seed=4))

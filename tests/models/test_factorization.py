@@ -12,6 +12,7 @@ import rbmcli
 from rbmcli.config import FactorizationSettings
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DataError, UsageError
+from rbmcli.models import gibbs
 from rbmcli.models.factorization import FactorizationModel
 from rbmcli.models.gibbs import Sampler
 from rbmcli.models.store import fingerprint
@@ -36,20 +37,77 @@ def predicted(model: FactorizationModel, history: pa.Table, pairs: pa.Table) -> 
     return rbmcli.predict(model, history, pairs, settings=settings).table.to_pylist()
 
 
-def test_residuals_are_kept_up_to_date_with_the_factors() -> None:
+def planted(ratings_share: float, factors: int) -> tuple[CompressedRows, np.ndarray, np.ndarray]:
+    """Return who has rated what, what is expected of each rating, and the ratings, which deviate by 0.5."""
     generator = np.random.default_rng(0)
-    user, item = np.nonzero(generator.random((40, 15)) < 0.4)
+    user, item = np.nonzero(generator.random((150, 60)) < ratings_share)
     rows = CompressedRows.build(
-        user.astype(np.int32), item.astype(np.int32), np.zeros(len(user), np.uint8), (40, 15)
+        user.astype(np.int32), item.astype(np.int32), np.zeros(len(user), np.uint8), (150, 60)
     )
-    rating = generator.normal(3, 1, len(user))
-    sampler = Sampler(rows, rating, 3, seed=1)
+    p, q = generator.normal(0, 0.6, (150, factors)), generator.normal(0, 0.6, (60, factors))
+    said = 3 + generator.normal(0, 0.5, 60)[item] + np.einsum("nf,nf->n", p[user], q[item])
+    return rows, said, said + generator.normal(0, 0.5, len(said))
+
+
+def test_the_precision_of_ratings_is_found() -> None:
+    rows, _, rating = planted(0.7, 2)
+    sampler, alpha = Sampler(rows, rating, 2, seed=1), []
+
+    for _ in range(150):
+        sampler.sweep()
+        alpha.append(sampler.sample()[-1])
+
+    assert np.mean(alpha[50:]) == pytest.approx(1 / 0.5**2, rel=0.08)
+
+
+@pytest.mark.parametrize("factors", [2, 18])
+def test_samples_predict_what_they_say_of_the_ratings_they_were_drawn_for(factors: int) -> None:
+    rows, _, rating = planted(0.4, 2)
+    sampler = Sampler(rows, rating, factors, seed=1)
 
     for _ in range(5):
         sampler.sweep()
 
     said = sampler.predicted(rows.row_of_each(), rows.column)
-    np.testing.assert_allclose(sampler.residual, rating - said, atol=1e-9)
+    assert sampler.mean_square() == pytest.approx(np.mean((rating - said) ** 2), rel=1e-4)
+    # What pads the factors plays no part.
+    assert not sampler.users.factors[:, factors + 1 :].any()
+    assert not sampler.items.expected()[:, factors + 1 :].any()
+
+
+def test_a_sample_on_another_scale_is_the_same_but_for_the_unit() -> None:
+    rows, _, rating = planted(0.4, 2)
+    one, ten = Sampler(rows, rating, 2, seed=1), Sampler(rows, 10 * rating + 5, 2, seed=1)
+
+    for _ in range(3):
+        one.sweep()
+        ten.sweep()
+
+    pairs = rows.row_of_each(), rows.column
+    np.testing.assert_allclose(ten.predicted(*pairs), 10 * one.predicted(*pairs) + 5, rtol=1e-3)
+    factors, implicit, mean, precision, alpha = one.sample()
+    others = ten.sample()
+    np.testing.assert_allclose(others[0], 10 * factors, rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(others[1][:, 0], 10 * implicit[:, 0], rtol=0.02, atol=0.02)
+    np.testing.assert_allclose(others[3][1:], precision[1:], rtol=0.01)
+    assert others[3][0] == pytest.approx(precision[0] / 100, rel=0.01)
+    assert others[4] == pytest.approx(alpha / 100, rel=0.01)
+    assert mean.shape == precision.shape
+
+
+def test_calls_of_kernels_are_bounded_and_reach_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gibbs, "CALL", 300)
+    rows, _, rating = planted(0.4, 2)
+    split = Sampler(rows, rating, 2, seed=1)
+    assert len(split.users.calls) > 5
+    assert max(last - first for first, last in split.users.calls) < 20
+    monkeypatch.undo()
+    whole = Sampler(rows, rating, 2, seed=1)
+
+    for sampler in (split, whole):
+        sampler.sweep()
+
+    np.testing.assert_array_equal(split.items.factors, whole.items.factors)
 
 
 def test_what_was_planted_is_found_far_better_than_by_effects() -> None:
@@ -75,7 +133,7 @@ def test_what_was_planted_is_found_far_better_than_by_effects() -> None:
 
 def test_having_rated_tells_of_a_user_only_where_that_counts() -> None:
     without_implicit = model_of(
-        settings=FactorizationSettings(latent_factors=2, sweeps=60, samples=20, implicit=False)
+        settings=FactorizationSettings(latent_factors=2, sweeps=60, burn_in=20, samples=20, implicit=False)
     )
 
     assert np.all(without_implicit.samples.implicit == 0)
@@ -136,7 +194,7 @@ def test_a_model_whose_settings_are_of_another_size_is_damaged(
     import dataclasses
 
     changed = dataclasses.replace(
-        model, settings=FactorizationSettings(latent_factors=3, sweeps=60, samples=20)
+        model, settings=FactorizationSettings(latent_factors=2, sweeps=60, burn_in=20, samples=19)
     )
     rbmcli.save_model(changed, tmp_path / "m.parquet")
 
@@ -175,5 +233,5 @@ def test_samples_are_kept_evenly(sweeps: int, burn_in: int, samples: int, kept: 
 
 
 def test_fewer_sweeps_than_samples_are_refused() -> None:
-    with pytest.raises(UsageError, match="--sweeps 30 less --burn-in 20 is less than --samples 36"):
-        FactorizationSettings(sweeps=30)
+    with pytest.raises(UsageError, match="--sweeps 60 less --burn-in 40 is less than --samples 32"):
+        FactorizationSettings(sweeps=60)

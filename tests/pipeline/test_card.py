@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def test_the_card_tells_what_the_model_is_and_what_it_was_made_of(by: str, tmp_p
         assert f"| `{name}` |" in text
 
 
-@pytest.mark.parametrize("options", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize("options", [*FORMS.values(), {"layers": "6,4,3"}], ids=[*FORMS, "layers"])
 def test_the_trained_numbers_are_those_that_the_file_holds(options: dict, tmp_path: Path) -> None:
     model = trained("user", **options)
     parameters, form = model.parameters, model.form
@@ -61,6 +62,10 @@ def test_the_trained_numbers_are_those_that_the_file_holds(options: dict, tmp_pa
         parameters.hidden_bias[: form.hidden],
         parameters.factors[: form.factors, : form.hidden],
     ]
+    for layer, (below, above) in enumerate(pairwise((form.hidden, *form.upper))):
+        used.append(parameters.upper_weights[layer, :above, :below])
+        used.append(parameters.decoding_weights[layer, :above, :below])
+        used += [parameters.upper_bias[layer, :above], parameters.decoding_bias[layer, :below]]
 
     assert f"| trained numbers | {sum(array.size for array in used):,} |" in card_of(model, tmp_path)
 

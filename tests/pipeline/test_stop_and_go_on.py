@@ -29,6 +29,8 @@ WAYS: dict[str, dict[str, object]] = {
         "epochs": 2,
         "refit": False,
     },
+    "layers, one by one": {"layers": "6,4,3", "fine_tune": True, "epochs": 2},
+    "layers at once": {"layers": "6,4", "objective": "discriminative", "average": 2, "epochs": 2},
     "refitted": {"refit": True, "fine_tune": True, "epochs": 2},
     "without validation": {"validation": "none"},
     "without validation, fine-tuned": {"validation": "none", "fine_tune": True, "epochs": 2},

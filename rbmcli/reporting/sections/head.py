@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rbmcli.config import TrainSettings
 from rbmcli.pipeline.measuring import Metric
 from rbmcli.reporting import wording
 from rbmcli.reporting.findings import Findings
@@ -62,10 +63,18 @@ def _model_in_words(findings: Findings) -> str:
     ratings = int(model.record.get("n_ratings", model.row_ratings.sum()))
     return (
         f"The model is a Restricted Boltzmann Machine with {wording.count(settings.hidden)} {units} hidden "
-        f"units, in which each {settings.by} is a case. It was trained {how}, on "
+        f"units{_upper_layers(settings)}, in which each {settings.by} is a case. It was trained {how}, on "
         f"{wording.plural(ratings, 'rating')} of {wording.plural(len(model.item_ids), 'item')} by "
         f"{wording.plural(len(model.user_ids), 'user')}."
     )
+
+
+def _upper_layers(settings: TrainSettings) -> str:
+    upper = settings.upper_layers
+    if not upper:
+        return ""
+    numbers = " and ".join(map(wording.count, upper))
+    return f" and {numbers} in {'a layer' if len(upper) == 1 else f'{len(upper)} layers'} above them"
 
 
 def _measured_on(findings: Findings, scores: Scores) -> str:

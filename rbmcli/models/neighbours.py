@@ -1,0 +1,98 @@
+"""Neighbours of items on the residuals of a base, which is a model of its own; see `neighbourhood`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.histories import Histories
+from rbmcli.models.mean_model import MeanModel
+from rbmcli.models.neighbourhood import Neighbourhood, residuals_of
+from rbmcli.models.predictor import Answers, Predictor
+from rbmcli.models.rating_model import RatingModel
+
+_RATINGS_AT_ONCE = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeighboursModel(MeanModel):
+    """Neighbours with all that a model of ratings has; the base is its only member.
+
+    Attributes
+    ----------
+    neighbourhood : Neighbourhood
+        The neighbours.
+    """
+
+    neighbourhood: Neighbourhood
+
+    @property
+    def kind(self) -> str:
+        """Name of its kind."""
+        return "neighbours"
+
+    @property
+    def base(self) -> RatingModel:
+        """The model whose residuals are explained."""
+        return self.members[0]
+
+
+class NeighboursPredictor(Predictor):
+    """Neighbours together with the ratings of the users who are asked for.
+
+    Parameters
+    ----------
+    model : NeighboursModel
+        The neighbours.
+    histories : Histories
+        The users and their ratings.
+    base : Predictor
+        The base, with the same ratings.
+    """
+
+    def __init__(self, model: NeighboursModel, histories: Histories, base: Predictor) -> None:
+        self.model: NeighboursModel = model
+        self.histories = histories
+        self._base = base
+        # The index of an item there and here; a last entry is what the index -1 finds.
+        self._there = np.append(base.model.item_ids.lookup(model.item_ids.values), np.int32(-1))
+        self._here = model.item_ids.lookup(base.model.item_ids.values)
+        self._residuals = residuals_of(base, self._here)
+
+    def on(self, histories: Histories) -> NeighboursPredictor:
+        """Return the same for other histories."""
+        return NeighboursPredictor(self.model, histories, self._base.on(histories.of(self.model.base)))
+
+    def answers(
+        self, user: np.ndarray, item: np.ndarray, own: np.ndarray, day: np.ndarray | None = None
+    ) -> Answers:
+        """Return what the model says of pairs; see `Predictor`."""
+        model, values = self.model, self.model.levels.values
+        said = self._base.answers(user, self._there[item], own)
+        total, support = model.neighbourhood.sums(self._residuals, user, item)
+        # No item is a neighbour of its own, but residuals of the others may hold what is to be left out.
+        holds_own = (own != NOT_OWN) & (item >= 0)
+        if model.base.rows == "item":
+            holds_own &= ~self._base.histories.as_trained[user]
+        for at in self._parts(np.flatnonzero(holds_own), user):
+            cases = self.histories.without(user[at], item[at])
+            left = residuals_of(self._base.on(cases.of(model.base)), self._here)
+            total[at], support[at] = model.neighbourhood.sums(left, np.arange(len(at)), item[at])
+        mean = np.clip(said.prediction + model.neighbourhood.added(total, support), values[0], values[-1])
+        count = self.histories.count_left(user, own)
+        return model.answers(mean, spread_of(said, values), said.source, count, item)
+
+    def _parts(self, pairs: np.ndarray, user: np.ndarray) -> Iterator[np.ndarray]:
+        """Yield pairs a part at a time, so that those of a part have few ratings beside them."""
+        beside = np.cumsum(np.diff(self.histories.rated.start)[user[pairs]])
+        cuts = np.flatnonzero(np.diff(beside // _RATINGS_AT_ONCE)) + 1
+        yield from (part for part in np.split(pairs, cuts) if len(part))
+
+
+def spread_of(said: Answers, values: np.ndarray) -> np.ndarray:
+    """Return the variance of ratings by the probabilities of answers, float64 (n,)."""
+    deviation = values.astype(np.float64) - said.prediction[:, None]
+    return np.asarray(np.sum(said.probability * deviation**2, axis=1))
