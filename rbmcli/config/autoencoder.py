@@ -36,7 +36,7 @@ class AutoencoderSettings(Settings):
     network_rate, network_rate_decay : float
         Step of Adam in the first epoch; epoch e, from 0, has the rate / (1 + decay e).
     penalty : float or None
-        L2 penalty of all weights, in ratings' squared errors; None for 0.1.
+        L2 penalty of all weights, in ratings' squared errors; None for 0.5.
     validation : {"file", "holdout", "none"}
         What the number of epochs and the ordinal link are chosen by: a file of ratings, a share of the
         training ratings, nothing.
@@ -51,7 +51,7 @@ class AutoencoderSettings(Settings):
     by: str | None = setting(None, choices=("user", "item"))
     layers: str = "300"
     input_dropout: float = setting(0.2, low=0.001, high=0.999)
-    dropout: float = setting(0.3, low=0.0, high=0.99)
+    dropout: float = setting(0.5, low=0.0, high=0.99)
     epochs: int | None = setting(None, low=1, high=1_000_000)
     patience: int = setting(20, low=1, high=1_000_000)
     batch_size: int | None = setting(None, low=1, high=10_000_000)

@@ -2,9 +2,10 @@
 
 Values y = r - mu - c_i are ratings less the effects of columns. A random part of a row's ratings is kept as
 input. From it come the row's own effect, b = sum y / (lambda + n) over the n that are kept, and the units of
-the first layer, f(beta_j + s sum_i (W_ij (y_i - b) + D_ij)), with s = 1 / sqrt(1 + n); further layers are
-dense. Every rating that is hidden is to be b + e_i + V_i h, with h the last layer, and half the squared error
-of that goes back. A row costs what its ratings cost, and its upper layers.
+the first layer, f(beta_j + s sum_i (W_ij (y_i - b) + D_ij)), with s = 1 / sqrt(1 + n) and f(a) = sigma(a) -
+1/2; further layers are dense. Units are about 0 to begin with, or each step of Adam would move all of V_i h
+one way. Every rating that is hidden is to be b + e_i + V_i h, with h the last layer, and half the squared
+error of that goes back. A row costs what its ratings cost, and its upper layers.
 
 Source: S. Sedhain, A. Menon, S. Sanner, L. Xie (2015), "AutoRec: autoencoders meet collaborative filtering",
 WWW; hidden inputs are those of P. Vincent et al. (2008), "Extracting and composing robust features with
@@ -26,6 +27,7 @@ from rbmcli.kernels.shared import ROWS, add_outer_of_block, add_rows_of_block, s
 from rbmcli.kernels.updates import adam_corrections, follow_adam
 
 _HIDDEN, _KEPT = 0, 1
+_HALF = np.float32(0.5)
 
 _OF_UNITS = 1 << 40
 """Stream of a row that says which units are dropped; those below say which columns are kept."""
@@ -188,7 +190,7 @@ def _squash(units, row, size, dropout, numbers):
     """Replace inputs of a layer by its units, of which some are dropped, and the padding by 0."""
     grown = np.float32(1.0) / (np.float32(1.0) - dropout)
     for j in range(size):
-        units[row, j] = sigmoid(units[row, j])
+        units[row, j] = sigmoid(units[row, j]) - _HALF
     if dropout > 0:
         for j in range(size):
             kept = uniform(numbers, j) >= dropout
@@ -212,14 +214,17 @@ def ascend(weights, sizes, hidden, row, dropout, numbers):
 
 
 @inner_kernel
-def _descend(weights, sizes, hidden, slope, row, dropout):
+def _descend(weights, sizes, hidden, slope, row, dropout, numbers):
     """From the derivative by the units of the last layer to those by the inputs of all."""
     left = np.float32(1.0) - dropout
     for layer in range(sizes.shape[0] - 1, -1, -1):
         for j in range(sizes[layer]):
-            # A dropped unit is 0, and so is its slope.
-            h = hidden[layer, row, j]
-            slope[layer, row, j] *= h * (np.float32(1.0) - h * left)
+            f = hidden[layer, row, j] * left
+            slope[layer, row, j] *= (_HALF * _HALF - f * f) / left
+        if dropout > 0:
+            for j in range(sizes[layer]):
+                if uniform(derive(numbers, layer), j) < dropout:
+                    slope[layer, row, j] = np.float32(0.0)
         for j in range(sizes[layer], slope.shape[2]):
             slope[layer, row, j] = np.float32(0.0)
         if layer > 0:
@@ -253,7 +258,8 @@ def _learn_row(batch, weights, sizes, centring, course, work, row, key):
             work.number[e] = scale * (work.number[e] - effect)
             _add_scaled(units, row, work.number[e], weights.given, batch.column[e])
             _add_scaled(units, row, scale, weights.rated, batch.column[e])
-    ascend(weights, sizes, work.hidden, row, course.dropout, derive(numbers, _OF_UNITS))
+    of_units = derive(numbers, _OF_UNITS)
+    ascend(weights, sizes, work.hidden, row, course.dropout, of_units)
     top = sizes.shape[0] - 1
     units, slope = work.hidden[top], work.slope[top]
     for j in range(slope.shape[1]):
@@ -268,7 +274,7 @@ def _learn_row(batch, weights, sizes, centring, course, work, row, key):
             loss += 0.5 * error * error
             _add_scaled(slope, row, error, weights.output, column)
     work.loss[row] = loss
-    _descend(weights, sizes, work.hidden, work.slope, row, course.dropout)
+    _descend(weights, sizes, work.hidden, work.slope, row, course.dropout, of_units)
 
 
 @inner_kernel

@@ -11,7 +11,7 @@ from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 
 @inner_kernel
 def _normal_equations(features, row, target, first, last, penalty, centre, matrix, right):
-    """Fill sum x x' + diag(kappa), its lower triangle, and sum x (t - x . centre)."""
+    """Fill sum x x' + diag(kappa), its upper triangle, and sum x (t - x . centre)."""
     size = penalty.shape[0]
     matrix[:, :] = 0.0
     right[:] = 0.0
@@ -22,7 +22,7 @@ def _normal_equations(features, row, target, first, last, penalty, centre, matri
         for j in range(size):
             x = np.float64(features[row[e], j])
             right[j] += x * rest
-            for m in range(j + 1):
+            for m in range(j, size):
                 matrix[j, m] += x * features[row[e], m]
     for j in range(size):
         matrix[j, j] += penalty[j]
@@ -30,7 +30,7 @@ def _normal_equations(features, row, target, first, last, penalty, centre, matri
 
 @inner_kernel
 def _leverage(factor, features, at, half):
-    """Return x' A^-1 x = |L^-1 x|^2, with A = L L'; `half` is work memory."""
+    """Return x' A^-1 x = |U'^-1 x|^2, with A = U' U; `half` is work memory."""
     for j in range(half.shape[1]):
         half[0, j] = features[at, j]
     halfway(factor, half, 0)

@@ -246,7 +246,7 @@ def vectors_of_codes(model: AutoencoderModel) -> np.ndarray:
     return np.asarray(vectors / np.where(length > 0, length, 1))
 
 
-FOLDING = 1.0
+FOLDING = 0.05
 """What the pull of new users' weights to the mean user is taken times."""
 
 _LEAST_SPREAD = 1e-6

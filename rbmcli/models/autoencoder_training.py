@@ -27,7 +27,7 @@ from rbmcli.models.plan import plan_batches
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.progress import EpochReport, Progress
 
-EPOCHS, BATCH_ROWS, PENALTY = 200, 64, 0.1
+EPOCHS, BATCH_ROWS, PENALTY = 200, 64, 0.5
 """What settings stand for that are not given."""
 
 _SPREAD, _DENSE_SPREAD = 0.02, 4.0
@@ -219,14 +219,13 @@ class _Learner:
 
 
 def starting_weights(columns: int, sizes: tuple[int, ...], seed: int) -> Weights:
-    """Return small random weights; inputs of upper layers begin at 0 where the units below are 1/2."""
+    """Return small random weights of a network over N columns."""
     generator, weights = np.random.default_rng([seed, 0]), Weights.zeros(columns, sizes)
     weights.given[:, : sizes[0]] = generator.normal(0, _SPREAD, (columns, sizes[0]))
     weights.output[:, : sizes[-1]] = generator.normal(0, _SPREAD, (columns, sizes[-1]))
     for layer, (below, above) in enumerate(pairwise(sizes)):
         spread = _DENSE_SPREAD / np.sqrt(below)
         weights.dense[layer, :below, :above] = generator.normal(0, spread, (below, above))
-        weights.hidden_bias[layer + 1] = -0.5 * weights.dense[layer].sum(axis=0)
     return weights
 
 
