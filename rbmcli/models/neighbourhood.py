@@ -101,12 +101,15 @@ class Neighbourhood:
         g.
     pull : float
         lambda, above 0: weights at no residual that count against those of neighbours.
+    sharpness : float
+        What level probabilities are sharpened by where neighbours count, see `rbmcli.models.tilting`.
     """
 
     neighbour: np.ndarray
     weight: np.ndarray
     gain: float
     pull: float
+    sharpness: float
 
     @cached_property
     def filled(self) -> np.ndarray:

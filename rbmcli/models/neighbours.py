@@ -8,17 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.folding_model import FoldingModel
 from rbmcli.models.histories import Histories
-from rbmcli.models.mean_model import MeanModel
 from rbmcli.models.neighbourhood import Neighbourhood, residuals_of
 from rbmcli.models.predictor import Answers, Predictor
 from rbmcli.models.rating_model import RatingModel
+from rbmcli.models.tilting import tilted
 
 _RATINGS_AT_ONCE = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class NeighboursModel(MeanModel):
+class NeighboursModel(FoldingModel):
     """Neighbours with all that a model of ratings has; the base is its only member.
 
     Attributes
@@ -81,9 +82,8 @@ class NeighboursPredictor(Predictor):
             cases = self.histories.without(user[at], item[at])
             left = residuals_of(self._base.on(cases.of(model.base)), self._here)
             total[at], support[at] = model.neighbourhood.sums(left, np.arange(len(at)), item[at])
-        mean = np.clip(said.prediction + model.neighbourhood.added(total, support), values[0], values[-1])
-        count = self.histories.count_left(user, own)
-        return model.answers(mean, spread_of(said, values), said.source, count, item)
+        mean, probability = corrected(said, model.neighbourhood, total, support, values)
+        return Answers(model.calibrated(probability, said.source), mean, said.source)
 
     def _parts(self, pairs: np.ndarray, user: np.ndarray) -> Iterator[np.ndarray]:
         """Yield pairs a part at a time, so that those of a part have few ratings beside them."""
@@ -92,7 +92,30 @@ class NeighboursPredictor(Predictor):
         yield from (part for part in np.split(pairs, cuts) if len(part))
 
 
-def spread_of(said: Answers, values: np.ndarray) -> np.ndarray:
-    """Return the variance of ratings by the probabilities of answers, float64 (n,)."""
-    deviation = values.astype(np.float64) - said.prediction[:, None]
-    return np.asarray(np.sum(said.probability * deviation**2, axis=1))
+def corrected(
+    said: Answers, near: Neighbourhood, total: np.ndarray, support: np.ndarray, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what neighbours make of what a base says: expected ratings, and level probabilities.
+
+    Where a user has rated no neighbour, all stays as it is.
+
+    Parameters
+    ----------
+    said : Answers
+        What the base says of n pairs.
+    near : Neighbourhood
+        How neighbours count.
+    total, support : ndarray of float64, shape (n,)
+        Their sums, from `Neighbourhood.sums`.
+    values : ndarray of float, shape (K,)
+        The rating that each level stands for.
+
+    Returns
+    -------
+    mean : ndarray of float64, shape (n,)
+    probability : ndarray of float32, shape (n, K)
+    """
+    mean = np.clip(said.prediction + near.added(total, support), values[0], values[-1])
+    probability, at = said.probability.copy(), np.flatnonzero(support > 0)
+    probability[at] = tilted(said.probability[at], mean[at], values, near.sharpness)
+    return mean, probability

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config.neighbours import NeighboursSettings
-from rbmcli.models import mean_file
-from rbmcli.models.mean_file import ids_of
+from rbmcli.models import folding_file
+from rbmcli.models.folding_file import ids_of
 from rbmcli.models.model_columns import array_of
 from rbmcli.models.neighbourhood import Neighbourhood
 from rbmcli.models.neighbours import NeighboursModel
@@ -18,10 +18,10 @@ from rbmcli.models.rating_model import RatingModel
 __all__ = ["FACTS", "KIND", "arrays_of", "as_table", "facts_of", "from_table", "ids_of"]
 
 KIND = "neighbours"
-FACTS = (*mean_file.FACTS, "neighbourhood")
+FACTS = (*folding_file.FACTS, "neighbourhood")
 """Keys of its metadata beside those of every model."""
 
-_NUMBERS = ("gain", "pull")
+_NUMBERS = ("gain", "pull", "sharpness")
 _MOST_ITEMS = 1 << 24
 """Indices up to this are float32 without rounding."""
 
@@ -29,14 +29,14 @@ _MOST_ITEMS = 1 << 24
 def arrays_of(model: NeighboursModel) -> list[np.ndarray]:
     """Return all arrays of a model but for its base's: what its fingerprint is made of."""
     near = model.neighbourhood
-    return [near.neighbour, near.weight, *mean_file.arrays_of(model)]
+    return [near.neighbour, near.weight, *folding_file.arrays_of(model)]
 
 
 def facts_of(model: NeighboursModel) -> dict[str, Any]:
     """Return what its metadata says under `FACTS`."""
     numbers = {name: getattr(model.neighbourhood, name) for name in _NUMBERS}
     return {
-        **mean_file.facts_of(model),
+        **folding_file.facts_of(model),
         "neighbourhood": {**numbers, "most": model.neighbourhood.neighbour.shape[1]},
     }
 
@@ -45,7 +45,7 @@ def as_table(model: NeighboursModel) -> pa.Table:
     """Return the rows of a model file that are its own."""
     near = model.neighbourhood
     assert len(near.neighbour) <= _MOST_ITEMS
-    return mean_file.as_table(model, {"neighbour": near.neighbour, "weight": near.weight})
+    return folding_file.as_table(model, {"neighbour": near.neighbour, "weight": near.weight})
 
 
 def from_table(
@@ -54,8 +54,8 @@ def from_table(
     """Return the model of a table and its metadata, with the record of its training and its base."""
     if len(members) != 1:
         raise ValueError("it has no base")
-    parts = mean_file.common_parts(table, metadata, record)
-    items, _, _ = mean_file.parts_of(table)
+    parts = folding_file.common_parts(table, metadata, record)
+    items, _, _ = folding_file.parts_of(table)
     facts = metadata["neighbourhood"]
     most = int(facts["most"])
     neighbour = array_of(items, "neighbour", most).astype(np.int32)
@@ -69,7 +69,7 @@ def from_table(
     ):
         raise ValueError("its neighbours are no items in order, with their weights")
     numbers = {name: float(facts[name]) for name in _NUMBERS}
-    if not (numbers["gain"] >= 0 and numbers["pull"] > 0):
+    if not (numbers["gain"] >= 0 and numbers["pull"] > 0 and numbers["sharpness"] > 0):
         raise ValueError(f"its neighbours count by {numbers}")
     return NeighboursModel(
         settings=NeighboursSettings(**metadata["settings"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,13 +16,13 @@ from rbmcli.kernels.neighbours import find_neighbours
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.levelled import LevelledRatings
-from rbmcli.models.mean_training import MeanFit, train_mean_model
+from rbmcli.models.mean_training import common_parts
 from rbmcli.models.metrics import nll, rmse
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, residuals_of, starts_of
-from rbmcli.models.neighbours import NeighboursModel, spread_of
-from rbmcli.models.predictor import Answers, Predictor
+from rbmcli.models.neighbours import NeighboursModel, corrected
+from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
-from rbmcli.progress import EpochReport, PartProgress, Progress
+from rbmcli.progress import PartProgress, Progress
 
 Train = Callable[..., RatingModel]
 """`rbmcli.models.trainings.train_model`."""
@@ -34,8 +34,20 @@ POWERS = (1.0, 1.5)
 PULLS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Powers of similarities that weights can be, and pulls; the validation ratings choose among them."""
 
-_UNCHOSEN = (1.0, 1.0, 1.0)
-"""Power, pull and gain without validation ratings."""
+SHARPNESSES = (0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.5)
+"""What level probabilities can be sharpened by; the likelihood of the validation ratings chooses."""
+
+_NO_FIGURES: dict[str, Any] = {"valid_rmse": None, "valid_nll": None}
+
+
+class _Chosen(NamedTuple):
+    """How neighbours count, and as it stands here without validation ratings."""
+
+    power: float = 1.0
+    pull: float = 1.0
+    gain: float = 1.0
+    sharpness: float = 1.0
+
 
 _PIECES = 16
 _PAIRS_AT_ONCE = 2e8
@@ -51,115 +63,136 @@ def train_neighbours(
     predictor_of: Predict,
     measured: Callable[[RatingModel], None] | None = None,
 ) -> NeighboursModel:
-    """Train a base and find neighbours on its residuals; see `train_mean_model`.
+    """Train a base and find neighbours on its residuals.
 
     Parameters
     ----------
     ratings, held_out, levels, settings, progress, measured
-        As of `train_mean_model`.
+        As of `rbmcli.models.trainings.train_model`.
     train, predictor_of : callable
         What trains and asks a model of any kind.
     """
+    # In the order of the ids, so that that of the rows makes no difference to sums.
+    order = ratings.codes.order()
+    kept, asked = order[~held_out[order]], order[held_out[order]]
     bases: list[RatingModel] = []
     told = PartProgress(progress, settings.base)
     last = train(ratings, held_out, levels, settings.of_base(), told, measured=bases.append)
-    of_base: dict[str, Any] = {}
+    fitted = _Fit(ratings, kept, levels, settings, bases[0], predictor_of, progress)
+    of_base, figures = fitted.choose(ratings, asked) if len(asked) else (_NO_FIGURES, _NO_FIGURES)
+    if len(asked):
+        progress.info(
+            f"on the validation ratings: RMSE {figures['valid_rmse']:.4f}, NLL {figures['valid_nll']:.4f}; "
+            f"the base alone {of_base['valid_rmse']:.4f}, {of_base['valid_nll']:.4f}"
+        )
+    record = {
+        "best_epoch": 1,
+        "best_epochs": [1],
+        "epochs": [{"epoch": 1, "loss": fitted.loss, **figures}],
+        "n_ratings": len(ratings.level),
+        "of_members": [{"member": settings.base, **of_base}],
+    }
 
-    def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
-        base = last if first is not None else bases[0]
-        fitted = _NeighboursFit(ratings, learned, asked, levels, settings, base, predictor_of, progress)
-        if first is None:
-            of_base.update(fitted.figures_of_base)
-        else:
-            assert isinstance(first, _NeighboursFit)
-            fitted.chosen = first.chosen
-        return fitted
+    def assembled() -> NeighboursModel:
+        parts = common_parts(ratings, kept, levels)
+        known_items = np.unique(ratings.codes.item_codes[kept])
+        return NeighboursModel(
+            settings=settings,
+            neighbourhood=fitted.of_known(known_items),
+            members=(fitted.base,),
+            record=dict(record),
+            **parts,
+        )
 
-    model = train_mean_model(ratings, held_out, levels, settings, progress, fit, measured)
-    assert isinstance(model, NeighboursModel)
-    model.record["of_members"] = [{"member": settings.base, **of_base}]
-    return model
+    if measured is not None:
+        measured(assembled())
+    if settings.refit and len(asked):
+        progress.info("finding neighbours again in all ratings")
+        chosen, kept = fitted.chosen, order
+        fitted = _Fit(ratings, kept, levels, settings, last, predictor_of, progress)
+        fitted.chosen = chosen
+    return assembled()
 
 
-class _NeighboursFit(MeanFit):
-    """Neighbours on the residuals of a base that was trained on some of the ratings."""
+class _Fit:
+    """Neighbours on the residuals of a base that was trained on some of the ratings.
+
+    Attributes
+    ----------
+    base : RatingModel
+        The base.
+    chosen : _Chosen
+        How neighbours count.
+    loss : float
+        Mean square of the residuals.
+    """
 
     def __init__(
         self,
         ratings: LevelledRatings,
         learned: np.ndarray,
-        asked: np.ndarray,
         levels: Levels,
         settings: NeighboursSettings,
         base: RatingModel,
         predictor_of: Predict,
         progress: Progress,
     ) -> None:
-        codes, self._levels, self._base = ratings.codes, levels, base
-        predictor = predictor_of(base, _histories(ratings, learned, base))
+        items = ratings.codes.items
+        self.base, self.chosen, self._levels = base, _Chosen(), levels
+        self._predictor = predictor_of(base, _histories(ratings, learned, base))
         with progress.step("asking the base", is_brief=True):
-            places = codes.items.lookup(base.item_ids.values)
-            self._known = residuals_of(predictor, places)
-        self._neighbour, self._similarity = _neighbours(self._known, len(codes.items), settings, progress)
-        self._loss = float(np.mean(self._known.value**2))
-        self._pairs = codes.user_codes[asked], codes.item_codes[asked]
-        self.chosen, self.best_epoch = _UNCHOSEN, 1
-        self.figures_of_base: dict[str, Any] = {"valid_rmse": None, "valid_nll": None}
-        if len(asked):
-            there = base.item_ids.lookup(codes.items.values)[self._pairs[1]]
-            self._said = predictor.answers(self._pairs[0], there, np.full(len(asked), NOT_OWN, np.uint8))
-            rating = ratings.rating[asked].astype(np.float64)
-            self.figures_of_base = _figures(self._said, ratings.level[asked], rating)
-            self.chosen = self._best(rating - self._said.prediction)
-            progress.info(
-                f"the base alone: RMSE {self.figures_of_base['valid_rmse']:.4f}, "
-                f"NLL {self.figures_of_base['valid_nll']:.4f}"
-            )
-        self.reports = [{"epoch": 1, "loss": self._loss, "valid_rmse": None, "valid_nll": None}]
-        progress.epoch(EpochReport(1, 1, self._loss, None, None, True, 0.0, 0.0))
+            self._known = residuals_of(self._predictor, items.lookup(base.item_ids.values))
+        self._neighbour, self._similarity = _neighbours(self._known, len(items), settings, progress)
+        self.loss = float(np.mean(self._known.value**2))
 
-    def _best(self, error: np.ndarray) -> tuple[float, float, float]:
+    def choose(self, ratings: LevelledRatings, asked: np.ndarray) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Choose how neighbours count by ratings not learned from; return figures without them, and with."""
+        codes, level = ratings.codes, ratings.level[asked]
+        rating, values = ratings.rating[asked].astype(np.float64), self._levels.values
+        pairs = codes.user_codes[asked], codes.item_codes[asked]
+        there = self.base.item_ids.lookup(codes.items.values)[pairs[1]]
+        said = self._predictor.answers(pairs[0], there, np.full(len(asked), NOT_OWN, np.uint8))
+        self.chosen = self._best(pairs, rating - said.prediction)
+        found = []
+        sums = self._weighted(self.chosen).sums(self._known, *pairs)
+        for sharpness in SHARPNESSES:
+            way = self.chosen._replace(sharpness=sharpness)
+            mean, probability = corrected(said, self._weighted(way), *sums, values)
+            found.append((nll(probability, level), way))
+        least, self.chosen = min(found, key=lambda each: each[0])
+        alone = {"valid_rmse": rmse(said.prediction, rating), "valid_nll": nll(said.probability, level)}
+        return alone, {"valid_rmse": rmse(mean, rating), "valid_nll": least}
+
+    def _best(self, pairs: tuple[np.ndarray, np.ndarray], error: np.ndarray) -> _Chosen:
         """Return the power, the pull and the gain by which neighbours explain most of what is left."""
-        best, least = _UNCHOSEN, np.inf
+        best, least = _Chosen(), np.inf
         for power in POWERS:
-            sums = self._weighted(power, 1.0, 1.0).sums(self._known, *self._pairs)
+            sums = self._weighted(_Chosen(power)).sums(self._known, *pairs)
             for pull in PULLS:
-                added = self._weighted(power, pull, 1.0).added(*sums)
+                added = self._weighted(_Chosen(power, pull)).added(*sums)
                 square = float(np.sum(added**2))
                 gain = max(float(np.sum(added * error)) / square, 0.0) if square > 0 else 0.0
                 loss = float(np.sum((error - gain * added) ** 2))
                 if loss < least:
-                    best, least = (power, pull, gain), loss
+                    best, least = _Chosen(power, pull, gain), loss
         return best
 
-    def _weighted(self, power: float, pull: float, gain: float) -> Neighbourhood:
-        return Neighbourhood(self._neighbour, self._similarity ** np.float32(power), gain, pull)
+    def _weighted(self, chosen: _Chosen) -> Neighbourhood:
+        weight = self._similarity ** np.float32(chosen.power)
+        return Neighbourhood(self._neighbour, weight, chosen.gain, chosen.pull, chosen.sharpness)
 
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of ratings about what the base says."""
-        return float(np.sqrt(self._loss))
-
-    def expected(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return what is made of the validation ratings, on the scale, and the variance that the base has."""
-        near, values = self._weighted(*self.chosen), self._levels.values
-        added = near.added(*near.sums(self._known, *self._pairs))
-        mean = np.clip(self._said.prediction + added, values[0], values[-1])
-        return mean, spread_of(self._said, values)
-
-    def model(self, known_items: np.ndarray, **common: Any) -> NeighboursModel:
-        """Return the model."""
-        near = self._weighted(*self.chosen)
+    def of_known(self, known_items: np.ndarray) -> Neighbourhood:
+        """Return the neighbours of the items that have any of the ratings, as sorted indices."""
+        near = self._weighted(self.chosen)
         neighbour, weight = near.neighbour[known_items], near.weight[known_items]
         neighbour = np.where(neighbour < 0, -1, np.searchsorted(known_items, neighbour)).astype(np.int32)
         # No more columns than an item has neighbours.
         width = max(int(np.count_nonzero(neighbour >= 0, axis=1).max(initial=0)), 1)
-        near = dataclasses.replace(
+        return dataclasses.replace(
             near,
             neighbour=np.ascontiguousarray(neighbour[:, :width]),
             weight=np.ascontiguousarray(weight[:, :width]),
         )
-        return NeighboursModel(neighbourhood=near, members=(self._base,), **common)
 
 
 def _histories(ratings: LevelledRatings, learned: np.ndarray, base: RatingModel) -> Histories:
@@ -176,11 +209,6 @@ def _histories(ratings: LevelledRatings, learned: np.ndarray, base: RatingModel)
         ids(codes.items, codes.item_codes),
         ratings.level[learned],
     )
-
-
-def _figures(said: Answers, level: np.ndarray, rating: np.ndarray) -> dict[str, Any]:
-    """Return RMSE and NLL as a record names them."""
-    return {"valid_rmse": rmse(said.prediction, rating), "valid_nll": nll(said.probability, level)}
 
 
 def _neighbours(

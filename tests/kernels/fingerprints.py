@@ -178,7 +178,7 @@ def near(problem: Problem) -> Iterator[object]:
     bound = np.linspace(0, ratings.columns, 8).astype(np.int64)
     find_neighbours(by_item, by_user, bound, 5.0, neighbour, similarity)
     yield from (neighbour, similarity)
-    found = Neighbourhood(neighbour, similarity, 1.5, 0.3)
+    found = Neighbourhood(neighbour, similarity, 1.5, 0.3, 1.0)
     yield from found.sums(Residuals(*by_user), ratings.row_of_each(), ratings.column[::-1].copy())
 
 

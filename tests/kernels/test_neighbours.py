@@ -61,7 +61,7 @@ def test_how_items_are_cut_into_pieces_makes_no_difference() -> None:
 @pytest.mark.parametrize("most", [2, 16])
 def test_sums_over_neighbours_are_those_of_the_oracle(most: int) -> None:
     case = Case(2)
-    near = Neighbourhood(*case.found(most, 3.0, [8]), gain=1.5, pull=0.5)
+    near = Neighbourhood(*case.found(most, 3.0, [8]), gain=1.5, pull=0.5, sharpness=1.0)
     generator = np.random.default_rng(0)
     user, item = generator.integers(USERS, size=200), generator.integers(-1, ITEMS, 200)
 

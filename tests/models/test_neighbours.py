@@ -120,12 +120,15 @@ def test_a_file_gives_the_same_model_back(model: NeighboursModel, tmp_path: Path
     assert predicted(loaded, tastes(), pairs) == predicted(model, tastes(), pairs)
 
 
-@pytest.mark.parametrize("changes", [{"gain": -1.0}, {"pull": 0.0}, {"most": 3}, {"gain": 7.0}])
+@pytest.mark.parametrize(
+    "changes", [{"gain": -1.0}, {"pull": 0.0}, {"most": 3}, {"gain": 7.0}, {"sharpness": 0.0}]
+)
 def test_numbers_that_are_not_those_of_the_file_are_bad_data(
     model: NeighboursModel, changes: dict, tmp_path: Path
 ) -> None:
     save_model(model, tmp_path / "m.parquet")
-    facts = {"gain": model.neighbourhood.gain, "pull": model.neighbourhood.pull, "most": 8, **changes}
+    numbers = {name: getattr(model.neighbourhood, name) for name in ("gain", "pull", "sharpness")}
+    facts = {**numbers, "most": 8, **changes}
     rewrite(tmp_path / "m.parquet", {"neighbourhood": facts})
 
     with pytest.raises(DataError, match="the model is damaged"):
