@@ -57,7 +57,7 @@ class TrainSettings(Settings):
     fine_tune : bool
         Whether contrastive divergence is followed by discriminative training.
     epochs : int or None
-        Most passes over the training ratings, by each objective.
+        Most passes over the training ratings, by each objective, and of each layer by contrastive divergence.
     patience : int
         Epochs without a better validation RMSE after which training by an objective stops.
     batch_size : int or None
