@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rbmcli.config import BlendSettings, EnsembleSettings, Member
 from rbmcli.models.defaults import Shape
 
-_MANY_RATINGS = 300_000
+_MANY_RATINGS, _MANY_USERS = 300_000, 10
+"""How many ratings, and how many users an item, make a difference to what is trained."""
 
 
 def members_of(settings: BlendSettings | EnsembleSettings, shape: Shape) -> list[Member]:
@@ -38,14 +39,16 @@ def best_members(shape: Shape, *, day_bias: bool) -> list[Member]:
     day_bias : bool
         Whether the machines make use of days.
     """
+    is_large = shape.ratings >= _MANY_RATINGS
     days = ",day-bias" if day_bias else ""
     # More hidden units, and a longer search for the best epoch, are worth their time on many ratings alone.
-    large = ",hidden=400,epochs=60" if shape.ratings >= _MANY_RATINGS else ""
-    texts = [
-        "mf",
-        f"rbm:by=item,objective=discriminative{large}{days}",
-        f"rbm:by=user,objective=discriminative{days}",
-    ]
+    size = ",hidden=400,epochs=60" if is_large else ""
+    texts = ["neighbours:base=mf", f"rbm:by=item,objective=discriminative{size}{days}"]
+    if shape.users > _MANY_USERS * shape.items:
+        # Rows of items are few then, and long.
+        texts.append(f"rbm:by=user,objective=discriminative{size}{days}")
+    if not is_large:
+        texts.append("mf:seed=1")
     return [Member.of(text) for text in texts]
 
 

@@ -5,8 +5,9 @@
 over those neighbours j of item i that the user has rated. A residual is that of a base which was not told
 the rating, in training and prediction alike: one that was told leaves smaller ones.
 
-Source: R. Bell, Y. Koren (2007), "Improved neighborhood-based collaborative filtering", KDD Cup; on
-residuals of an RBM: A. Töscher, M. Jahrer (2009), "The BigChaos solution to the Netflix grand prize".
+Source: R. Bell, Y. Koren (2007), "Improved neighborhood-based collaborative filtering", KDD Cup; on the
+residuals of an RBM: A. Töscher, M. Jahrer, R. Bell (2009), "The BigChaos solution to the Netflix grand
+prize".
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ Predict = Callable[[RatingModel, Histories], Predictor]
 """`rbmcli.models.kinds.predictor_of`."""
 
 POWERS = (1.0, 1.5)
-PULLS = (0.1, 0.3, 1.0, 3.0)
+PULLS = (0.1, 0.3, 1.0, 3.0, 10.0)
 """Powers of similarities that weights can be, and pulls; the validation ratings choose among them."""
 
 _UNCHOSEN = (1.0, 1.0, 1.0)

@@ -20,6 +20,7 @@ from rbmcli.config import (
     FactorizationSettings,
     InputSettings,
     LevelSettings,
+    NeighboursSettings,
     PredictSettings,
     PrepareSettings,
     RecommendSettings,
@@ -180,6 +181,12 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         numbers = sum(part[1] for part in parts)
         facts |= {"members": [each.told for each in members], "settings": given.settings.as_dict()}
         return facts, numbers, max(part[2] for part in parts) + numbers
+    if isinstance(given.settings, NeighboursSettings):
+        of_base = given.settings.of_base()
+        _, numbers, most = training_plan(replace(given, settings=of_base), of_base)
+        near = shape.items * min(given.settings.neighbours, shape.items) * 8
+        facts |= {"settings": given.settings.as_dict()}
+        return facts, numbers + near, most + 3 * near
     if not isinstance(given.settings, TrainSettings):
         numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
         if isinstance(given.settings, FactorizationSettings):

@@ -87,6 +87,8 @@ def test_commands_call_kernels_only_as_warming_up_does(
         "train train.parquet --model autoencoder --layers 3 --epochs 2 -o items.parquet",
         f"predict users.parquet {asked}",
         f"predict items.parquet {asked}",
+        "train train.parquet --model neighbours --base bias -o near.parquet",
+        f"predict near.parquet {asked}",
         f"predict user.parquet {asked} --probabilities --inference exact",
         f"predict odd.parquet {asked}",
         f"predict item.parquet {asked} --also-rated also.parquet",

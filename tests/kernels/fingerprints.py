@@ -20,6 +20,7 @@ from rbmcli.kernels.autoencoder import Centring, Course, Weights, Workspace, lea
 from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
 from rbmcli.kernels.calibration import drawn_hits
 from rbmcli.kernels.folding import fold_in_groups
+from rbmcli.kernels.neighbours import find_neighbours
 from rbmcli.kernels.ridge import ridge_groups
 from rbmcli.kernels.row_bias import Tallies, row_biases, tally_rows
 from rbmcli.kernels.scoring import (
@@ -35,6 +36,7 @@ from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
 from rbmcli.models.gibbs import Sampler, stacked
+from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
 from rbmcli.models.plan import plan_batch
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT
@@ -200,6 +202,22 @@ def encoded(problem: Problem, key: int) -> Iterator[object]:
     yield from (value, left)
 
 
+def near(problem: Problem) -> Iterator[object]:
+    """Yield neighbours of the columns of a problem, and what they add up to for its pairs."""
+    ratings = problem.ratings
+    residual = np.random.default_rng(3).normal(size=ratings.n_ratings)
+    by_user = ratings.start, ratings.column, residual
+    order = np.argsort(ratings.column, kind="stable")
+    by_item = starts_of(ratings.column, ratings.columns), ratings.row_of_each()[order], residual[order]
+    neighbour = np.empty((ratings.columns, 9), np.int32)
+    similarity = np.empty((ratings.columns, 9), np.float32)
+    bound = np.linspace(0, ratings.columns, 8).astype(np.int64)
+    find_neighbours(by_item, by_user, bound, 5.0, neighbour, similarity)
+    yield from (neighbour, similarity)
+    found = Neighbourhood(neighbour, similarity, 1.5, 0.3)
+    yield from found.sums(Residuals(*by_user), ratings.row_of_each(), ratings.column[::-1].copy())
+
+
 def fitted(seed: int, changes: dict[str, object]) -> Iterator[object]:
     """Yield parameters and figures of a fit."""
     generator, problem = np.random.default_rng(7), random_problem(SHAPE, seed=7)
@@ -245,6 +263,7 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
     results["drawn_hits"] = digest(drawn(9 + seed))
     results["factorization"] = digest(factorized(problem, seed))
     results["autoencoder"] = digest(encoded(problem, 10 + seed))
+    results["neighbours"] = digest(near(problem))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))
     return results
