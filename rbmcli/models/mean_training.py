@@ -97,7 +97,8 @@ def train_mean_model(
     if len(asked):
         said = fitted.expected()
         link, habits, *figures = _measured(ratings, kept, asked, *said, levels)
-        reports[-1] |= {"valid_rmse": figures[0], "valid_nll": figures[1]}
+        best = next(report for report in reports if report["epoch"] == fitted.best_epoch)
+        best |= {"valid_rmse": figures[0], "valid_nll": figures[1]}
         progress.info(f"on the validation ratings: RMSE {figures[0]:.4f}, NLL {figures[1]:.4f}")
     record = {
         "best_epoch": fitted.best_epoch,

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from rbmcli.config import (
     AnyTrainSettings,
+    AutoencoderSettings,
     BlendSettings,
     EnsembleSettings,
     FactorizationSettings,
@@ -192,6 +193,11 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
             of_item = given.settings.samples * (2 * given.settings.latent_factors + 2) * 4
             numbers += shape.items * of_item
             memory += _KERNEL_BYTES + 3 * shape.items * of_item
+        if isinstance(given.settings, AutoencoderSettings):
+            sizes, by_user = given.settings.sizes, given.settings.rows == "user"
+            of_columns = (shape.items if by_user else shape.users) * (2 * sizes[0] + sizes[-1] + 2) * 4
+            numbers += of_columns + (0 if by_user else shape.items * (2 * sizes[0] + 1) * 4)
+            memory += _KERNEL_BYTES + _COPIES_IN_TRAINING * of_columns
         return {**facts, "settings": given.settings.as_dict()}, numbers, memory
     ways = candidates(given.rbm_settings, shape)
     largest, numbers = 0, 0

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import (
+    AutoencoderSettings,
     FactorizationSettings,
     LevelSettings,
     NeighboursSettings,
@@ -29,6 +30,7 @@ from rbmcli.progress import SILENT, Progress
 _SETTINGS = TrainSettings(by="item", layers="2,1", fine_tune=True, day_bias=True, epochs=1, validation="none")
 _NEIGHBOURS = NeighboursSettings(base="bias", validation="none")
 _FACTORIZATION = FactorizationSettings(latent_factors=1, sweeps=2, burn_in=0, samples=1, validation="none")
+_AUTOENCODER = AutoencoderSettings(layers="2", epochs=1, validation="none")
 _LEVELS = LevelSettings(levels=(1.0, 2.0, 3.0, 4.0, 5.0))
 
 
@@ -68,7 +70,7 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         If what was compiled cannot be kept for the next process.
     """
     folder = kernel_folder()
-    with progress.step("compiling kernels, which takes a minute or two the first time", 6) as step:
+    with progress.step("compiling kernels, which takes a minute or two the first time", 7) as step:
         ratings, others = _ratings("abcdef"), _ratings("uvwxyz")
         pairs = ratings.select(["user", "item"])
         model = train(ratings, also_rated=pairs.slice(1, 2), settings=_SETTINGS, level_settings=_LEVELS).model
@@ -83,6 +85,11 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         step.advance(1)
         factorization = train(ratings, settings=_FACTORIZATION, level_settings=_LEVELS).model
         predict(factorization, others, others.drop_columns("rating"))
+        step.advance(1)
+        autoencoder = train(ratings, settings=_AUTOENCODER, level_settings=_LEVELS).model
+        # Those whom it knows, and those whom it has to fold in.
+        everybody = pa.concat_tables([ratings, others])
+        predict(autoencoder, everybody, everybody.drop_columns("rating"))
         step.advance(1)
         near = train(ratings, settings=_NEIGHBOURS, level_settings=_LEVELS).model
         predict(near, others, others.drop_columns("rating"))

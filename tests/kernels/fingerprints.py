@@ -16,10 +16,12 @@ import numba
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
+from rbmcli.kernels.autoencoder import Centring, Course, Weights, Workspace, learn_batch
 from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
 from rbmcli.kernels.calibration import drawn_hits
 from rbmcli.kernels.folding import fold_in_groups
 from rbmcli.kernels.neighbours import find_neighbours
+from rbmcli.kernels.ridge import ridge_groups
 from rbmcli.kernels.row_bias import Tallies, row_biases, tally_rows
 from rbmcli.kernels.scoring import (
     NOT_OWN,
@@ -29,10 +31,13 @@ from rbmcli.kernels.scoring import (
     empty_states,
     score_pairs,
 )
+from rbmcli.models.autoencoder import Autoencoder
+from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
 from rbmcli.models.gibbs import Sampler, stacked
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
+from rbmcli.models.plan import plan_batch
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.progress import SILENT
 from tests.kernels.cases import KINDS, LAYERED, Kind, Problem, Shape, random_problem
@@ -166,6 +171,37 @@ def factorized(problem: Problem, seed: int) -> Iterator[object]:
     yield from expected(items, sampler.mean, known, (row, ratings.column, own), (0.0, 4.0))
 
 
+def encoded(problem: Problem, key: int) -> Iterator[object]:
+    """Yield what two mini-batches make of an autoencoder of two layers, and what it says of all ratings."""
+    ratings, sizes = problem.ratings, (12, 20)
+    weights = starting_weights(ratings.columns, sizes, key)
+    mean, square = (Weights(*(np.zeros_like(array) for array in weights)) for _ in range(2))
+    times, layers = np.zeros(ratings.columns + 1, np.int64), np.array(sizes, np.int64)
+    effect = np.linspace(-1, 1, ratings.columns, dtype=np.float32)
+    centring = Centring(np.arange(-2, 3, dtype=np.float32), effect, np.float32(5))
+    decay = np.full(ratings.columns + 1, 0.01, np.float32)
+    course = Course(np.float32(0.7), np.float32(0.3), np.float32(0.05), decay)
+    batch = plan_batch(ratings, np.arange(len(ratings), dtype=np.int32))
+    work = Workspace.sized(len(ratings), ratings.n_ratings, weights)
+    for number in range(2):
+        yield learn_batch(
+            batch, weights, mean, square, times, layers, centring, course, work, np.uint64(key + number)
+        )
+        yield from (*weights, *mean, *square, times)
+    network = Autoencoder(sizes, weights, 3.0, centring)
+    sums = network.sums_of(ratings)
+    yield from sums
+    yield from network.codes(sums)
+    yield network.said(sums, ratings.row_of_each(), ratings.column, ratings.level)
+    features, start = network.codes(sums)[0], ratings.transposed().start
+    row, count = ratings.transposed().column, ratings.columns
+    target, wanted = np.cos(np.arange(len(row))), np.arange(len(row)) % 2 == 0
+    value, left = np.empty((count, features.shape[1])), np.zeros(len(row))
+    penalty = np.ones(features.shape[1])
+    ridge_groups(start, row, target, features, penalty, np.zeros_like(value), wanted, value, left)
+    yield from (value, left)
+
+
 def near(problem: Problem) -> Iterator[object]:
     """Yield neighbours of the columns of a problem, and what they add up to for its pairs."""
     ratings = problem.ratings
@@ -226,6 +262,7 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
     results["resampled_sums and resampled_squares"] = digest(resampled(8 + seed))
     results["drawn_hits"] = digest(drawn(9 + seed))
     results["factorization"] = digest(factorized(problem, seed))
+    results["autoencoder"] = digest(encoded(problem, 10 + seed))
     results["neighbours"] = digest(near(problem))
     for name, changes in FITS.items():
         results[f"fit, {name}"] = digest(fitted(seed, changes))
