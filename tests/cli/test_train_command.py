@@ -124,9 +124,12 @@ def test_every_option_reaches_the_settings() -> None:
         refit=False,
         seed=9,
     )
-    # None of them is what it would be without its option.
+    # None of them is what it would be without its option, but layers, which this form cannot have.
     plain = vars(rbmcli.TrainSettings())
-    assert [name for name, value in vars(settings).items() if value == plain[name]] == ["validation"]
+    assert [name for name, value in vars(settings).items() if value == plain[name]] == [
+        "layers",
+        "validation",
+    ]
 
 
 def test_options_can_be_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +178,7 @@ def test_without_validation_the_epochs_asked_for_are_run() -> None:
         (["--factors", "-1"], 2, "--factors -1 is outside"),
         (["--level-functions", "5"], 2, "--level-functions 5: expected at most 4"),
         (["--objective", "likelihood"], 2, "--objective"),
-        (["--preset", "best"], 2, "--preset"),
+        (["--preset", "perfect"], 2, "--preset"),
         (["--average", "0"], 2, "--average 0 is outside"),
         (["--keep", "1"], 2, "--keep 1.0 is outside"),
         (["--also-rated", "missing.csv"], 3, "missing.csv: no such file"),
