@@ -145,7 +145,7 @@ def search_space(given: TrainSettings, fixed: Collection[str], shape: Shape) -> 
     left_out = set(fixed) | (set() if shape.levels > 3 else {"level_functions"})
     if given.fine_tune:
         left_out.add("objective")
-    if given.hidden is not None:
+    if given.layers:
         left_out.add("hidden")
     # The search starts from the defaults, wherever the data's shape has put them.
     ranges = {
