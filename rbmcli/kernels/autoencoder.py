@@ -14,203 +14,20 @@ denoising autoencoders", ICML; dropped units those of N. Srivastava et al. (2014
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.arithmetic import derive, sigmoid, uniform
-from rbmcli.kernels.arrays import padded
+from rbmcli.kernels.arithmetic import derive, uniform
+from rbmcli.kernels.autoencoder_rows import HALF, add_scaled, ascend, dot, scale_of
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 from rbmcli.kernels.rows import row_key
 from rbmcli.kernels.shared import ROWS, add_outer_of_block, add_rows_of_block, sum_blocks, sum_outer_blocks
 from rbmcli.kernels.updates import adam_corrections, follow_adam
 
 _HIDDEN, _KEPT = 0, 1
-_HALF = np.float32(0.5)
 
 _OF_UNITS = 1 << 40
 """Stream of a row that says which units are dropped; those below say which columns are kept."""
-
-
-class Weights(NamedTuple):
-    """The parameters of an autoencoder of N columns, or any other value there is one of for each.
-
-    Widths: L layers, P and Q the padded sizes of the first and the last, X that of the widest.
-
-    Attributes
-    ----------
-    given : float32 (N, P)
-        W, the weight of each column's value as input.
-    rated : float32 (N, P)
-        D, what it adds that the column is rated at all.
-    output : float32 (N, Q)
-        V.
-    bias : float32 (N, 1)
-        e.
-    hidden_bias : float32 (L, X)
-        beta of each layer.
-    dense : float32 (L - 1, X, X)
-        Weights from each layer to the next.
-    """
-
-    given: np.ndarray
-    rated: np.ndarray
-    output: np.ndarray
-    bias: np.ndarray
-    hidden_bias: np.ndarray
-    dense: np.ndarray
-
-    @classmethod
-    def zeros(cls, columns: int, sizes: tuple[int, ...]) -> Weights:
-        """Return zeros for N columns and layers of some sizes."""
-        first, last, widest = padded(sizes[0]), padded(sizes[-1]), padded(max(sizes))
-        shapes = (
-            (columns, first),
-            (columns, first),
-            (columns, last),
-            (columns, 1),
-            (len(sizes), widest),
-            (len(sizes) - 1, widest, widest),
-        )
-        return cls(*(np.zeros(shape, np.float32) for shape in shapes))
-
-    def copy(self) -> Weights:
-        """Return a copy that shares no memory."""
-        return Weights(*(array.copy() for array in self))
-
-    def is_finite(self) -> bool:
-        """Return whether every number is finite."""
-        return all(bool(np.isfinite(array).all()) for array in self)
-
-
-class Centring(NamedTuple):
-    """What ratings are taken less of.
-
-    Attributes
-    ----------
-    values : float32 (K,)
-        Rating of each level, less mu.
-    effect : float32 (N,)
-        c_i.
-    penalty : float32
-        lambda, in ratings.
-    """
-
-    values: np.ndarray
-    effect: np.ndarray
-    penalty: np.float32
-
-
-class Course(NamedTuple):
-    """How a mini-batch is learned.
-
-    Attributes
-    ----------
-    keep : float32
-        Probability that a rating is kept as input.
-    dropout : float32
-        Probability that a hidden unit is dropped, below 1; the others count for more in turn.
-    rate : float32
-        Learning rate of Adam.
-    decay : float32 (N + 1,)
-        L2 penalty of each column, and last of what all rows share, for one mini-batch and its mean over rows.
-    """
-
-    keep: np.float32
-    dropout: np.float32
-    rate: np.float32
-    decay: np.ndarray
-
-
-class Workspace(NamedTuple):
-    """Memory that one mini-batch of B rows and E ratings needs between its phases.
-
-    Attributes
-    ----------
-    mark : uint8 (E,)
-        Whether each rating is kept or hidden.
-    number : float32 (E,)
-        s (y - b) of the ratings that are kept, the error of those that are hidden.
-    scale : float32 (B,)
-        s.
-    hidden : float32 (L, B, X)
-        Units.
-    slope : float32 (L, B, X)
-        Derivatives of the loss by their inputs.
-    loss : float64 (B,)
-        Half the squared errors.
-    """
-
-    mark: np.ndarray
-    number: np.ndarray
-    scale: np.ndarray
-    hidden: np.ndarray
-    slope: np.ndarray
-    loss: np.ndarray
-
-    @classmethod
-    def sized(cls, rows: int, ratings: int, weights: Weights) -> Workspace:
-        """Return memory for at most so many rows and ratings."""
-        layers, width = weights.hidden_bias.shape
-        return cls(
-            np.zeros(ratings, np.uint8),
-            np.zeros(ratings, np.float32),
-            np.zeros(rows, np.float32),
-            np.zeros((layers, rows, width), np.float32),
-            np.zeros((layers, rows, width), np.float32),
-            np.zeros(rows, np.float64),
-        )
-
-
-@inner_kernel
-def _scale(count):
-    """Return s."""
-    return np.float32(1.0) / np.sqrt(np.float32(1.0) + np.float32(count))
-
-
-@inner_kernel
-def _add_scaled(total, row, share, value, at):
-    """total[row] += share value[at], over the width of value."""
-    for j in range(value.shape[1]):
-        total[row, j] += share * value[at, j]
-
-
-@inner_kernel
-def _dot(left, row, right, at):
-    """Return left[row] . right[at], over the width of right."""
-    total = np.float32(0.0)
-    for j in range(right.shape[1]):
-        total += left[row, j] * right[at, j]
-    return total
-
-
-@inner_kernel
-def _squash(units, row, size, dropout, numbers):
-    """Replace inputs of a layer by its units, of which some are dropped, and the padding by 0."""
-    grown = np.float32(1.0) / (np.float32(1.0) - dropout)
-    for j in range(size):
-        units[row, j] = sigmoid(units[row, j]) - _HALF
-    if dropout > 0:
-        for j in range(size):
-            kept = uniform(numbers, j) >= dropout
-            units[row, j] = units[row, j] * grown if kept else np.float32(0.0)
-    for j in range(size, units.shape[1]):
-        units[row, j] = np.float32(0.0)
-
-
-@inner_kernel
-def ascend(weights, sizes, hidden, row, dropout, numbers):
-    """From the inputs of the first layer of a row to the units of all."""
-    for layer in range(sizes.shape[0]):
-        if layer > 0:
-            for j in range(sizes[layer]):
-                hidden[layer, row, j] = weights.hidden_bias[layer, j]
-            for i in range(sizes[layer - 1]):
-                share = hidden[layer - 1, row, i]
-                for j in range(sizes[layer]):
-                    hidden[layer, row, j] += share * weights.dense[layer - 1, i, j]
-        _squash(hidden[layer], row, sizes[layer], dropout, derive(numbers, layer))
 
 
 @inner_kernel
@@ -220,7 +37,7 @@ def _descend(weights, sizes, hidden, slope, row, dropout, numbers):
     for layer in range(sizes.shape[0] - 1, -1, -1):
         for j in range(sizes[layer]):
             f = hidden[layer, row, j] * left
-            slope[layer, row, j] *= (_HALF * _HALF - f * f) / left
+            slope[layer, row, j] *= (HALF * HALF - f * f) / left
         if dropout > 0:
             for j in range(sizes[layer]):
                 if uniform(derive(numbers, layer), j) < dropout:
@@ -248,7 +65,7 @@ def _learn_row(batch, weights, sizes, centring, course, work, row, key):
         if kept:
             total += work.number[e]
             count += 1
-    effect, scale = total / (centring.penalty + np.float32(count)), _scale(count)
+    effect, scale = total / (centring.penalty + np.float32(count)), scale_of(count)
     work.scale[row] = scale
     units = work.hidden[0]
     for j in range(units.shape[1]):
@@ -256,8 +73,8 @@ def _learn_row(batch, weights, sizes, centring, course, work, row, key):
     for e in range(first, last):
         if work.mark[e] == _KEPT:
             work.number[e] = scale * (work.number[e] - effect)
-            _add_scaled(units, row, work.number[e], weights.given, batch.column[e])
-            _add_scaled(units, row, scale, weights.rated, batch.column[e])
+            add_scaled(units, row, work.number[e], weights.given, batch.column[e])
+            add_scaled(units, row, scale, weights.rated, batch.column[e])
     of_units = derive(numbers, _OF_UNITS)
     ascend(weights, sizes, work.hidden, row, course.dropout, of_units)
     top = sizes.shape[0] - 1
@@ -268,11 +85,11 @@ def _learn_row(batch, weights, sizes, centring, course, work, row, key):
     for e in range(first, last):
         if work.mark[e] == _HIDDEN:
             column = batch.column[e]
-            said = effect + weights.bias[column, 0] + _dot(units, row, weights.output, column)
+            said = effect + weights.bias[column, 0] + dot(units, row, weights.output, column)
             error = said - work.number[e]
             work.number[e] = error
             loss += 0.5 * error * error
-            _add_scaled(slope, row, error, weights.output, column)
+            add_scaled(slope, row, error, weights.output, column)
     work.loss[row] = loss
     _descend(weights, sizes, work.hidden, work.slope, row, course.dropout, of_units)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from rbmcli.kernels.autoencoder import _add_scaled, _dot, _scale, ascend
+from rbmcli.kernels.autoencoder_rows import add_scaled, ascend, dot, scale_of
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 from rbmcli.kernels.scoring import NOT_OWN
 
@@ -53,9 +53,9 @@ def _sum_row(start, column, level, weights, centring, sums, row):
     for e in range(start[row], start[row + 1]):
         y = centring.values[level[e]] - centring.effect[column[e]]
         total += y
-        _add_scaled(sums.inputs, row, y, weights.given, column[e])
-        _add_scaled(sums.inputs, row, np.float32(1.0), weights.rated, column[e])
-        _add_scaled(sums.given, row, np.float32(1.0), weights.given, column[e])
+        add_scaled(sums.inputs, row, y, weights.given, column[e])
+        add_scaled(sums.inputs, row, np.float32(1.0), weights.rated, column[e])
+        add_scaled(sums.given, row, np.float32(1.0), weights.given, column[e])
     sums.total[row] += total
     sums.rated[row] += start[row + 1] - start[row]
 
@@ -87,7 +87,7 @@ def _encode(sums, row, own, value, weights, sizes, centring, hidden):
         total -= value
         count -= 1
     effect = np.float32(total / (np.float64(centring.penalty) + count))
-    scale = _scale(count)
+    scale = scale_of(count)
     for j in range(sums.inputs.shape[1]):
         inputs, given = sums.inputs[row, j], sums.given[row, j]
         if own >= 0:
@@ -137,8 +137,8 @@ def score_rows(start, column, own, sums, weights, sizes, centring, said):
             asked = column[place]
             base = np.float64(centring.effect[asked]) + weights.bias[asked, 0]
             if own[place] == NOT_OWN:
-                said[place] = base + whole + _dot(code, 0, weights.output, asked)
+                said[place] = base + whole + dot(code, 0, weights.output, asked)
             else:
                 value = centring.values[own[place]] - centring.effect[asked]
                 effect = _encode(sums, row, asked, value, weights, sizes, centring, hidden)
-                said[place] = base + effect + _dot(hidden[top], 0, weights.output, asked)
+                said[place] = base + effect + dot(hidden[top], 0, weights.output, asked)

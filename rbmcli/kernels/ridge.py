@@ -6,10 +6,10 @@ import numpy as np
 from numba import prange
 
 from rbmcli.kernels.cholesky import factorise, halfway, solve
-from rbmcli.kernels.jit import inner_kernel, parallel_kernel
+from rbmcli.kernels.jit import parallel_kernel, strict_kernel
 
 
-@inner_kernel
+@strict_kernel
 def _normal_equations(features, row, target, first, last, penalty, centre, matrix, right):
     """Fill sum x x' + diag(kappa), its upper triangle, and sum x (t - x . centre)."""
     size = penalty.shape[0]
@@ -28,7 +28,7 @@ def _normal_equations(features, row, target, first, last, penalty, centre, matri
         matrix[j, j] += penalty[j]
 
 
-@inner_kernel
+@strict_kernel
 def _leverage(factor, features, at, half):
     """Return x' A^-1 x = |U'^-1 x|^2, with A = U' U; `half` is work memory."""
     for j in range(half.shape[1]):
@@ -40,7 +40,7 @@ def _leverage(factor, features, at, half):
     return total
 
 
-@inner_kernel
+@strict_kernel
 def _fit_group(start, row, target, features, penalty, centre, wanted, value, left, group):
     size = penalty.shape[0]
     matrix, right = np.empty((size, size)), np.empty((1, size))

@@ -13,7 +13,7 @@ import numpy as np
 
 from rbmcli.config.autoencoder import AutoencoderSettings
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.autoencoder import Centring, Weights
+from rbmcli.kernels.autoencoder_arrays import Centring, Weights
 from rbmcli.kernels.autoencoder_scoring import RowSums, encode_rows, score_rows, sum_rows
 from rbmcli.kernels.ridge import ridge_groups
 from rbmcli.kernels.scoring import NOT_OWN

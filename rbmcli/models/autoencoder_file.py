@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config.autoencoder import AutoencoderSettings
-from rbmcli.kernels.autoencoder import Centring, Weights
+from rbmcli.kernels.autoencoder_arrays import Centring, Weights
 from rbmcli.kernels.autoencoder_scoring import RowSums
 from rbmcli.models import mean_file
 from rbmcli.models.autoencoder import Autoencoder, AutoencoderModel

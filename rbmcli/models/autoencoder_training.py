@@ -13,7 +13,8 @@ from rbmcli.config.autoencoder import AutoencoderSettings
 from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
-from rbmcli.kernels.autoencoder import Centring, Course, Weights, Workspace, learn_batch
+from rbmcli.kernels.autoencoder import learn_batch
+from rbmcli.kernels.autoencoder_arrays import Centring, Course, Weights, Workspace
 from rbmcli.kernels.autoencoder_scoring import RowSums
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.autoencoder import Autoencoder, AutoencoderModel, unsure

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from rbmcli.kernels.arrays import Parameters
-from rbmcli.kernels.autoencoder import Weights
+from rbmcli.kernels.autoencoder_arrays import Weights
 
 Bundle = TypeVar("Bundle", Parameters, Weights)
 

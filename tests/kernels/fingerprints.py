@@ -16,7 +16,8 @@ import numba
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
-from rbmcli.kernels.autoencoder import Centring, Course, Weights, Workspace, learn_batch
+from rbmcli.kernels.autoencoder import learn_batch
+from rbmcli.kernels.autoencoder_arrays import Centring, Course, Weights, Workspace
 from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
 from rbmcli.kernels.calibration import drawn_hits
 from rbmcli.kernels.folding import fold_in_groups

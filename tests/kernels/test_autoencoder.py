@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from rbmcli.data.ratings import CompressedRows
-from rbmcli.kernels.autoencoder import Centring, Course, Weights, Workspace, learn_batch
+from rbmcli.kernels.autoencoder import learn_batch
+from rbmcli.kernels.autoencoder_arrays import Centring, Course, Weights, Workspace
 from rbmcli.kernels.autoencoder_scoring import RowSums, encode_rows, score_rows, sum_rows
 from rbmcli.kernels.ridge import ridge_groups
 from rbmcli.kernels.scoring import NOT_OWN

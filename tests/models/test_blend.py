@@ -278,7 +278,7 @@ def test_a_blend_goes_where_other_models_go(tmp_path: Path, blend: BlendModel) -
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("svd", "'svd' is none of rbm, mf, bias"),
+        ("svd", "'svd' is none of rbm, mf, autoencoder, neighbours, bias"),
         ("mf:hidden=3", "mf has no setting 'hidden'"),
         ("mf:sweeps=0", "--sweeps 0 is outside"),
         ("rbm:by=film", "--by 'film' is not one of"),
