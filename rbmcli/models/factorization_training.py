@@ -13,7 +13,8 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.factor_folding import ItemSamples
 from rbmcli.models.factorization import FactorizationModel, expected
-from rbmcli.models.gibbs import Sampler, stacked
+from rbmcli.models.alternation import stacked
+from rbmcli.models.gibbs import Sampler
 from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.mean_training import MeanFit, train_mean_model
 from rbmcli.models.rating_model import RatingModel

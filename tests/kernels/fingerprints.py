@@ -36,7 +36,8 @@ from rbmcli.models.autoencoder import Autoencoder
 from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
-from rbmcli.models.gibbs import Sampler, stacked
+from rbmcli.models.alternation import stacked
+from rbmcli.models.gibbs import Sampler
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
 from rbmcli.models.plan import plan_batch
 from rbmcli.models.training_data import TrainingData, Validation

@@ -33,13 +33,14 @@ class Case:
         for array in (self.others, self.expected, self.implicit):
             array[:, :used] = generator.normal(size=(len(array), used))
         self.precision, self.alpha, self.key = generator.uniform(1, 3, size), 1.4, np.uint64(seed + 5)
+        self.noisy = True
         self.squares, self.weight = np.full(ROWS, np.nan), generator.uniform(0.2, 1, ROWS).astype(np.float32)
 
     def draw_rows(self, first: int = 0, last: int = ROWS) -> None:
         rated = self.rated
         draw_rows(
             first, last, rated.start, rated.column, self.value, self.others, self.alpha, self.precision,
-            self.used, self.expected, self.key, self.rows, self.squares,
+            self.used, self.expected, self.noisy, self.key, self.rows, self.squares,
         )  # fmt: skip
 
     def of_row(self, row: int) -> tuple[np.ndarray, ...]:
