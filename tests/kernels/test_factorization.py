@@ -121,7 +121,7 @@ def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
     for first, last in ((0, 7), (7, COLUMNS)):
         draw_implicit(
             first, last, by_column.start, by_column.column, case.weight, gain, scale, own, prior,
-            case.key, left, implicit,
+            case.noisy, case.key, left, implicit,
         )  # fmt: skip
 
     for lane in range(lanes):
