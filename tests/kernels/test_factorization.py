@@ -52,15 +52,17 @@ class Case:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("used", [1, 5, 16, 19])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_are_those_of_the_oracle(seed, used):
+def test_rows_are_those_of_the_oracle(seed, used, noisy):
     case = Case(seed, used)
+    case.noisy = noisy
 
     case.draw_rows()
 
     for row in range(ROWS):
-        drawn, squares = drawn_row(*case.of_row(row), derive(int(case.key), row))
+        drawn, squares = drawn_row(*case.of_row(row), derive(int(case.key), row), noisy)
         np.testing.assert_allclose(case.rows[row, :used], drawn, rtol=1e-4, atol=1e-5)
         assert case.squares[row] == pytest.approx(squares, rel=1e-4)
     assert not case.rows[:, used:].any()
@@ -107,8 +109,9 @@ def test_many_draws_have_the_mean_and_the_covariance_of_the_posterior():
         )
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
+def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed, noisy):
     case, generator = Case(seed, used=19), np.random.default_rng(seed)
     by_column = case.rated.transposed()
     gain = np.bincount(case.rated.column, case.weight[case.rated.row_of_each()].astype(float) ** 2, COLUMNS)
@@ -121,7 +124,7 @@ def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
     for first, last in ((0, 7), (7, COLUMNS)):
         draw_implicit(
             first, last, by_column.start, by_column.column, case.weight, gain, scale, own, prior,
-            case.noisy, case.key, left, implicit,
+            noisy, case.key, left, implicit,
         )  # fmt: skip
 
     for lane in range(lanes):
@@ -129,7 +132,7 @@ def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
             drawn, rest = drawn_implicit(
                 case.pairs, case.weight.astype(float), scale[lane, k], own[lane, k], prior[lane, k],
                 lambda column, lane=lane, k=k: (derive(derive(int(case.key), lane), column), k),
-                before[0][lane, :, k], before[1][lane, :, k],
+                before[0][lane, :, k], before[1][lane, :, k], noisy,
             )  # fmt: skip
             np.testing.assert_allclose(implicit[lane, :, k], drawn, rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(left[lane, :, k], rest, rtol=1e-4, atol=1e-5)
