@@ -63,7 +63,8 @@ class Factorization:
         Literal["gibbs", "als"],
         typer.Option(
             "--method",
-            help="gibbs: draw samples from the posterior. als: alternating least squares, one estimate, faster.",
+            help="gibbs: draw samples from the posterior. als: one estimate, by alternating least squares; "
+            "faster.",
             rich_help_panel=FACTORIZATION,
         ),
     ] = "gibbs"
@@ -95,7 +96,9 @@ class Factorization:
     burn_in: Annotated[
         int,
         typer.Option(
-            "--burn-in", help="Of gibbs: sweeps before the first one that counts.", rich_help_panel=FACTORIZATION
+            "--burn-in",
+            help="Of gibbs: sweeps before the first one that counts.",
+            rich_help_panel=FACTORIZATION,
         ),
     ] = _OF_FACTORIZATION.burn_in
     samples: Annotated[

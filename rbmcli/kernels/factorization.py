@@ -12,8 +12,8 @@ alternating least squares.
 
 Source: R. Salakhutdinov, A. Mnih (2008), "Bayesian probabilistic matrix factorization using Markov chain
 Monte Carlo"; what columns add is that of Y. Koren (2008), "Factorization meets the neighborhood"; without
-noise Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for the
-Netflix Prize".
+noise Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for
+the Netflix Prize".
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """The two sides of a matrix factorization, users and items, each of which is found given the other.
 
-Ratings are standardised, r_ui = mu + d t_ui, so that priors and penalties mean the same on any scale. In their
-unit t_ui is expected to be b_u + c_i + p_u . q_i, and bias and factors of a user m + s w_u sum_{j in N(u)} y_j,
-with N(u) the items that the user has rated and w_u = 1 / sqrt(|N(u)|); those of an item likewise, by who has
-rated it.
+Ratings are standardised, r_ui = mu + d t_ui, so that priors and penalties mean the same on any scale.
+Expected of t_ui is b_u + c_i + p_u . q_i, and of bias and factors of a user m + s w_u sum_{j in N(u)} y_j,
+with N(u) the items that the user has rated and w_u = 1 / sqrt(|N(u)|); of those of an item likewise, by who
+has rated it.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ class FactorizationFit(MeanFit):
     def asked(
         self, samples: ItemSamples, user: np.ndarray, item: np.ndarray, own: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return what samples expect of pairs, and its variance; see `rbmcli.models.factorization.expected`."""
+        """Return what samples expect of pairs, and its variance, as `factorization.expected` does."""
         known = self.rows.start, self.rows.column, self.value
         seen = np.bincount(self.rows.column, minlength=self.rows.columns)[item] > 0
         return expected(samples, self.mean, known, (user, np.where(seen, item, -1), own), self.scale)

@@ -2,18 +2,15 @@
 
 With t_ui the standardised rating, what is made small is
 
-    sum_ui (t_ui - b_u - c_i - p_u . q_i)^2 + sum_u |p_u - w_u sum_{j in N(u)} y_j|^2_lambda + the same of items
-    + lambda_y |y|^2,
+    sum_ui (t_ui - b_u - c_i - p_u . q_i)^2 + lambda sum_u |p_u - w_u sum_{j in N(u)} y_j|^2 + lambda_y |y|^2
 
-in which p_u has the bias b_u for its first factor, with a lambda of its own. All of a row are found at once, by
-ridge regression; y is found factor by factor and column by column, once a sweep. This is the mode of what
-`rbmcli.models.gibbs` draws from, of given precisions, with the same kernels without their noise. Of two
-modes of the same fit, |p|^2 + |q|^2 takes that in which both sides have the same length, so that one lambda is
-enough for both.
+and what items have of the last two, N(u) being what u has rated and w_u = 1 / sqrt(|N(u)|). The bias is the
+first of p_u here, with a lambda of its own. All of a row are found at once, by ridge regression; y is found
+factor by factor and column by column, once a sweep. That is a mode of what `rbmcli.models.gibbs` draws from,
+with precisions given, and takes the same kernels without their noise.
 
-Sources: Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for the
-Netflix Prize"; what is known by having rated is that of Y. Koren (2008), "Factorization meets the
-neighborhood".
+Sources: Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for
+the Netflix Prize"; y is that of Y. Koren (2008), "Factorization meets the neighborhood".
 """
 
 from __future__ import annotations

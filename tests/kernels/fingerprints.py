@@ -32,11 +32,11 @@ from rbmcli.kernels.scoring import (
     empty_states,
     score_pairs,
 )
+from rbmcli.models.alternation import stacked
 from rbmcli.models.autoencoder import Autoencoder
 from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
-from rbmcli.models.alternation import stacked
 from rbmcli.models.gibbs import Sampler
 from rbmcli.models.least_squares import LeastSquares, Penalties
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
