@@ -140,11 +140,11 @@ class Neighbours:
     """How neighbours of items are found."""
 
     base: Annotated[
-        Literal["rbm", "mf", "bias"],
+        Literal["rbm", "mf", "als", "bias"],
         typer.Option(
             "--base",
             help="The model whose residuals they explain, trained as its kind is by default; an RBM with "
-            "items as rows.",
+            "items as rows; als is mf by least squares.",
             rich_help_panel=NEIGHBOURS,
         ),
     ] = "rbm"
