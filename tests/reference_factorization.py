@@ -22,17 +22,17 @@ def posterior(rated, value, others, alpha, precision, expected):
     return inverse @ (alpha * x.T @ target + precision * expected), inverse
 
 
-def drawn_row(rated, value, others, alpha, precision, expected, key):
+def drawn_row(rated, value, others, alpha, precision, expected, key, noisy=True):
     """Return bias and factors that a row draws, and the squares of what it leaves of its ratings."""
     mean, covariance = posterior(rated, value, others, alpha, precision, expected)
     upper = np.linalg.cholesky(np.linalg.inv(covariance)).T
-    drawn = mean + np.linalg.solve(upper, [normal(key, j) for j in range(len(mean))])
+    drawn = mean + noisy * np.linalg.solve(upper, [normal(key, j) for j in range(len(mean))])
     x = others[rated].astype(float)
     left = value - x[:, 0] - drawn[0] - x[:, 1:] @ drawn[1:]
     return drawn, np.sum(left**2)
 
 
-def drawn_implicit(pairs, weight, scale, own, prior, key, left, implicit):
+def drawn_implicit(pairs, weight, scale, own, prior, key, left, implicit, noisy=True):
     """Return what each column adds to a factor of the rows that rated it, one after the other, and p - e."""
     drawn, left = implicit.astype(float), left.astype(float)
     for column in range(len(drawn)):
@@ -40,10 +40,62 @@ def drawn_implicit(pairs, weight, scale, own, prior, key, left, implicit):
         slope = scale * weight[rows]
         precision = own * slope @ slope + prior
         target = left[rows] + slope * drawn[column]
-        new = own * slope @ target / precision + normal(*key(column)) / np.sqrt(precision)
+        new = own * slope @ target / precision + noisy * normal(*key(column)) / np.sqrt(precision)
         left[rows] -= slope * (new - drawn[column])
         drawn[column] = new
     return drawn, left
+
+
+class DenseSide:
+    """One side of a factorization by least squares: who has rated what, and all that is found of it, dense.
+
+    Attributes
+    ----------
+    rated, value : ndarray, shape (R, C)
+        Whether each pair is rated, and the standardised rating; 0 where it is not.
+    factors, implicit : ndarray, shapes (R, P) and (C, P)
+        p with the bias first, and y.
+    """
+
+    def __init__(self, rated, value, factors):
+        self.rated, self.value, self.factors = rated, value, factors.astype(float)
+        self.implicit = np.zeros((rated.shape[1], factors.shape[1]))
+        # A row times this is w times the sum over what the row has rated.
+        self.weighted = rated / np.sqrt(np.maximum(rated.sum(axis=1, keepdims=True), 1))
+
+    def expected(self):
+        """Return w sum y of each row."""
+        return self.weighted @ self.implicit
+
+    def solve(self, others, penalty):
+        """Find bias and factors of each row by ridge regression on those of the other side."""
+        expected = self.expected()
+        for row, rated in enumerate(self.rated):
+            x = others[rated].copy()
+            target = self.value[row, rated] - x[:, 0]
+            x[:, 0] = 1
+            system = x.T @ x + np.diag(penalty)
+            self.factors[row] = np.linalg.solve(system, x.T @ target + penalty * expected[row])
+
+    def descend(self, penalty, implicit_penalty):
+        """Find y column by column, each with all others as they are."""
+        for column in range(len(self.implicit)):
+            share = self.weighted[:, column]
+            self.implicit[column] = 0
+            left = self.factors - self.expected()
+            self.implicit[column] = penalty * (share @ left) / (penalty * (share @ share) + implicit_penalty)
+
+    def penalties(self, penalty, implicit_penalty):
+        """Return what the objective has of this side beside the squares of residuals."""
+        own = np.sum(penalty * (self.factors - self.expected()) ** 2)
+        return own + implicit_penalty * np.sum(self.implicit**2)
+
+
+def objective(users, items, penalty, implicit_penalty):
+    """Return what least squares make small, of two dense sides."""
+    said = users.factors[:, :1] + items.factors[:, 0] + users.factors[:, 1:] @ items.factors[:, 1:].T
+    squares = np.sum((users.value - said)[users.rated] ** 2)
+    return squares + sum(side.penalties(penalty, implicit_penalty) for side in (users, items))
 
 
 def folded(items, base, rated, asked, scale):
@@ -71,4 +123,4 @@ def folded(items, base, rated, asked, scale):
     return np.mean(means), np.mean(np.square(means)), np.mean(variances[::6])
 
 
-__all__ = ["derive", "drawn_implicit", "drawn_row", "folded", "normal", "posterior"]
+__all__ = ["DenseSide", "derive", "drawn_implicit", "drawn_row", "folded", "normal", "objective", "posterior"]

@@ -57,8 +57,17 @@ class Effects:
 
 @dataclass(frozen=True)
 class Factorization:
-    """How a matrix factorization is sampled."""
+    """How a matrix factorization is found."""
 
+    method: Annotated[
+        Literal["gibbs", "als"],
+        typer.Option(
+            "--method",
+            help="gibbs: draw samples from the posterior. als: one estimate, by alternating least squares; "
+            "faster.",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = "gibbs"
     latent_factors: Annotated[
         int,
         typer.Option(
@@ -77,18 +86,53 @@ class Factorization:
     ] = _OF_FACTORIZATION.implicit
     sweeps: Annotated[
         int,
-        typer.Option("--sweeps", help="How often everything is drawn.", rich_help_panel=FACTORIZATION),
+        typer.Option(
+            "--sweeps",
+            help="How often everything is drawn; of als the most sweeps, of which validation ratings choose "
+            "the best.",
+            rich_help_panel=FACTORIZATION,
+        ),
     ] = _OF_FACTORIZATION.sweeps
     burn_in: Annotated[
         int,
         typer.Option(
-            "--burn-in", help="Sweeps before the first one that counts.", rich_help_panel=FACTORIZATION
+            "--burn-in",
+            help="Of gibbs: sweeps before the first one that counts.",
+            rich_help_panel=FACTORIZATION,
         ),
     ] = _OF_FACTORIZATION.burn_in
     samples: Annotated[
         int,
-        typer.Option("--samples", help="Samples that the model keeps.", rich_help_panel=FACTORIZATION),
+        typer.Option(
+            "--samples", help="Of gibbs: samples that the model keeps.", rich_help_panel=FACTORIZATION
+        ),
     ] = _OF_FACTORIZATION.samples
+    factor_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--factor-penalty",
+            help="Of als: ratings of no effect that count against factors [default: chosen on validation "
+            "ratings, from 18].",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = None
+    bias_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--bias-penalty",
+            help="Of als: the same against biases [default: 6].",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = None
+    implicit_penalty: Annotated[
+        float | None,
+        typer.Option(
+            "--implicit-penalty",
+            help="Of als: the same against what having rated adds [default: chosen on validation ratings, "
+            "from 32].",
+            rich_help_panel=FACTORIZATION,
+        ),
+    ] = None
 
 
 @dataclass(frozen=True)
@@ -96,11 +140,11 @@ class Neighbours:
     """How neighbours of items are found."""
 
     base: Annotated[
-        Literal["rbm", "mf", "bias"],
+        Literal["rbm", "mf", "als", "bias"],
         typer.Option(
             "--base",
             help="The model whose residuals they explain, trained as its kind is by default; an RBM with "
-            "items as rows.",
+            "items as rows; als is mf by least squares.",
             rich_help_panel=NEIGHBOURS,
         ),
     ] = "rbm"

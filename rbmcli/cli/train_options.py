@@ -19,10 +19,11 @@ Model = Annotated[
     Literal["rbm", "mf", "autoencoder", "neighbours", "bias", "ensemble", "blend"],
     typer.Option(
         "--model",
-        help="rbm: a Restricted Boltzmann Machine. mf: a Bayesian matrix factorization. autoencoder: a "
-        "network that fills in what is left out of a row. neighbours: neighbours of items, upon another of "
-        "these. bias: regularised effects of users and items, the floor of comparisons. ensemble: one of "
-        "these over several seeds. blend: several of these. All but rbm have panels of their own.",
+        help="rbm: a Restricted Boltzmann Machine. mf: a matrix factorization, Bayesian or by least "
+        "squares. autoencoder: a network that fills in what is left out of a row. neighbours: neighbours of "
+        "items, upon another of these. bias: regularised effects of users and items, the floor of "
+        "comparisons. ensemble: one of these over several seeds. blend: several of these. All but rbm have "
+        "panels of their own.",
         rich_help_panel=MODEL,
     ),
 ]

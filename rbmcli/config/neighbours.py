@@ -20,8 +20,8 @@ class NeighboursSettings(Settings):
 
     Attributes
     ----------
-    base : {"rbm", "mf", "bias"}
-        The kind of model whose residuals they explain.
+    base : {"rbm", "mf", "als", "bias"}
+        The kind of model whose residuals they explain; "als" is a matrix factorization by least squares.
     neighbours : int
         Most neighbours of an item.
     similarity_shrinkage : float
@@ -37,7 +37,7 @@ class NeighboursSettings(Settings):
         Seed of everything random.
     """
 
-    base: str = setting("rbm", choices=("rbm", "mf", "bias"))
+    base: str = setting("rbm", choices=("rbm", "mf", "als", "bias"))
     neighbours: int = setting(300, low=1, high=100_000)
     similarity_shrinkage: float = setting(20.0, low=0.0, high=1e9)
     validation: str = setting("holdout", choices=("file", "holdout", "none"))
@@ -50,7 +50,7 @@ class NeighboursSettings(Settings):
         if self.base == "rbm" and self.validation == "none":
             raise UsageError(
                 "--base rbm chooses its number of epochs by validation ratings, and --no-valid leaves none",
-                hint="leave out --no-valid, or take --base mf or bias",
+                hint="leave out --no-valid, or take --base mf, als or bias",
             )
 
     @property
@@ -62,8 +62,9 @@ class NeighboursSettings(Settings):
         """Return how the base is trained: as its kind is by default, an RBM with items as rows."""
         common = {"validation": self.validation, "holdout": self.holdout, "seed": self.seed}
         refit = self.refit and self.validation != "none"
-        if self.base == "mf":
-            return FactorizationSettings(refit=refit, **common)  # type: ignore[arg-type]
+        if self.base in {"mf", "als"}:
+            method = "gibbs" if self.base == "mf" else "als"
+            return FactorizationSettings(method=method, refit=refit, **common)  # type: ignore[arg-type]
         if self.base == "bias":
             return BiasSettings(refit=refit, **common)  # type: ignore[arg-type]
         return TrainSettings(by="item", objective="discriminative", refit=refit, **common)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Gibbs sampling of a matrix factorization: all factors of a row at once, and what rating a column adds.
+"""Draws and modes of a matrix factorization: all factors of a row at once, and what rating a column adds.
 
 Given the other side, the bias and the factors of a row, p, are those of a linear regression of its ratings:
 normal with precision A = alpha sum x x' + diag(lambda) and mean A^-1 (alpha sum x t + lambda e), with x the
@@ -6,8 +6,14 @@ features of a column, t what its rating is above all that is known, and e = m + 
 of the row by what it has rated. Given p, a rating says nothing more of y: what each column adds is a
 regression of p - m on w, each factor by itself.
 
+Without noise each of these is the mean instead, which is the mode: with alpha = 1 that is the least of
+sum (t - p . x)^2 + lambda |p - e|^2 in p, and in turn in each y_c, of which the penalty is its precision:
+alternating least squares.
+
 Source: R. Salakhutdinov, A. Mnih (2008), "Bayesian probabilistic matrix factorization using Markov chain
-Monte Carlo"; what columns add is that of Y. Koren (2008), "Factorization meets the neighborhood".
+Monte Carlo"; what columns add is that of Y. Koren (2008), "Factorization meets the neighborhood"; without
+noise Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for
+the Netflix Prize".
 """
 
 from __future__ import annotations
@@ -23,7 +29,7 @@ from rbmcli.kernels.normal_equations import add_up, empty_sums, factorise_poster
 
 @parallel_kernel
 def draw_rows(
-    first, last, start, column, value, others, alpha, precision, size, expected, key, rows, squares
+    first, last, start, column, value, others, alpha, precision, size, expected, noisy, key, rows, squares
 ):
     """Draw bias and factors of some rows, given those of columns.
 
@@ -43,6 +49,8 @@ def draw_rows(
         How many they are.
     expected : float32 (R, P)
         e, with zeros beyond them.
+    noisy : bool
+        Whether to draw from the posterior; else its mean is taken.
     key : uint64
         Row r draws from stream number r of this one.
     rows : float32 (R, P)
@@ -54,19 +62,20 @@ def draw_rows(
         begin, end, sums = start[row], start[row + 1], empty_sums(others.shape[1])
         add_up(column, value, begin, end, others, 0.0, sums)
         factorise_posterior(sums, alpha, precision)
-        _draw(sums, alpha, precision, size, expected, derive(key, row), rows, row)
+        _draw(sums, alpha, precision, size, expected, noisy, derive(key, row), rows, row)
         squares[row] = _squares(column, value, begin, end, others, rows, row)
 
 
 @inner_kernel
-def _draw(sums, alpha, precision, size, expected, key, rows, row):
-    """Draw a row from its posterior: mean A^-1 b and covariance A^-1, with A = U' U."""
+def _draw(sums, alpha, precision, size, expected, noisy, key, rows, row):
+    """Draw a row from its posterior, of mean A^-1 b and covariance A^-1, A = U' U, or take the mean."""
     drawn = sums.products
     for j in range(precision.shape[0]):
         drawn[0, j] = alpha * drawn[0, j] + precision[j] * expected[row, j]
     halfway(sums.matrix, drawn, 0)
-    for j in range(size):
-        drawn[0, j] += normal(key, j)
+    if noisy:
+        for j in range(size):
+            drawn[0, j] += normal(key, j)
     backward(sums.matrix, drawn, 0)
     for j in range(precision.shape[0]):
         rows[row, j] = drawn[0, j]
@@ -86,7 +95,7 @@ def _squares(column, value, first, last, others, rows, row):
 
 
 @parallel_kernel
-def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, key, left, implicit):
+def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, noisy, key, left, implicit):
     """Draw what some columns add to the factors of the rows that rated them, one column after the other.
 
     Parameters
@@ -101,6 +110,8 @@ def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, key,
         The sum of w^2 over these rows.
     scale, own, prior : float64 (P / LANES, LANES)
         s; lambda, the precision of rows around what is expected of them; and that of y around 0.
+    noisy : bool
+        Whether to draw from the posterior; else its mean is taken.
     key : uint64
         Lane l, which is LANES factors, draws from stream number l of this one, and column c from stream
         number c of that.
@@ -120,6 +131,7 @@ def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, key,
             scale[lane],
             own[lane],
             prior[lane],
+            noisy,
             derive(key, lane),
             left[lane],
             implicit[lane],
@@ -127,7 +139,7 @@ def draw_implicit(first, last, start, row, weight, gain, scale, own, prior, key,
 
 
 @inner_kernel
-def _draw_lane(first, last, start, row, weight, gain, scale, own, prior, key, left, implicit):
+def _draw_lane(first, last, start, row, weight, gain, scale, own, prior, noisy, key, left, implicit):
     """Draw what columns add to some of the factors, LANES of them."""
     lanes = left.shape[1]
     pull, moved = np.empty(lanes, np.float32), np.empty(lanes, np.float32)
@@ -143,7 +155,8 @@ def _draw_lane(first, last, start, row, weight, gain, scale, own, prior, key, le
             slope, before = own[k] * scale[k], implicit[column, k]
             precision = slope * scale[k] * gain[column] + prior[k]
             mean = slope * (pull[k] + scale[k] * before * gain[column]) / precision
-            implicit[column, k] = mean + normal(stream, k) / np.sqrt(precision)
+            noise = normal(stream, k) / np.sqrt(precision) if noisy else 0.0
+            implicit[column, k] = mean + noise
             moved[k] = scale[k] * (implicit[column, k] - before)
         for entry in range(start[column], start[column + 1]):
             r = row[entry]

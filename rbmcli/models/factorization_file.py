@@ -57,7 +57,7 @@ def from_table(table: pa.Table, metadata: dict[str, Any], record: dict[str, Any]
     settings = FactorizationSettings(**metadata["settings"])
     parts = mean_file.common_parts(table, metadata, record)
     items, _, shared = mean_file.parts_of(table)
-    size, count = settings.latent_factors, settings.samples
+    size, count = settings.latent_factors, settings.kept
     mean, precision, alpha, *unknown = (
         mean_file.shared_array(shared, name)
         for name in ("user_mean", "user_precision", "user_alpha", "unknown_factors", "unknown_bias")

@@ -190,7 +190,7 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
     if not isinstance(given.settings, TrainSettings):
         numbers = (shape.users + shape.items) * (shape.levels + 5) * 4
         if isinstance(given.settings, FactorizationSettings):
-            of_item = given.settings.samples * (2 * given.settings.latent_factors + 2) * 4
+            of_item = given.settings.kept * (2 * given.settings.latent_factors + 2) * 4
             numbers += shape.items * of_item
             memory += _KERNEL_BYTES + 3 * shape.items * of_item
         if isinstance(given.settings, AutoencoderSettings):

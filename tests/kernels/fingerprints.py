@@ -32,11 +32,13 @@ from rbmcli.kernels.scoring import (
     empty_states,
     score_pairs,
 )
+from rbmcli.models.alternation import stacked
 from rbmcli.models.autoencoder import Autoencoder
 from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
-from rbmcli.models.gibbs import Sampler, stacked
+from rbmcli.models.gibbs import Sampler
+from rbmcli.models.least_squares import LeastSquares, Penalties
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
 from rbmcli.models.plan import plan_batch
 from rbmcli.models.training_data import TrainingData, Validation
@@ -153,23 +155,22 @@ def drawn(key: int) -> Iterator[np.ndarray]:
     yield hits
 
 
-def factorized(problem: Problem, seed: int) -> Iterator[object]:
+def factorized(problem: Problem, sides: Sampler | LeastSquares) -> Iterator[object]:
     """Yield samples of a factorization of the ratings of a problem, and what they say of its pairs."""
-    ratings = problem.ratings
+    ratings, samples = problem.ratings, []
     value = ratings.level.astype(np.float64)
-    sampler, samples = Sampler(ratings, value, 3, seed), []
     for _ in range(4):
-        sampler.sweep()
-        samples.append(sampler.sample())
-    yield from (sampler.users.factors, sampler.items.squares)
+        sides.sweep()
+        samples.append(sides.sample())
+    yield from (sides.users.factors, sides.items.squares)
     items = stacked(samples)
     yield from items
     row, own = ratings.row_of_each(), np.where(np.arange(len(value)) % 2, value, np.nan)
     known = ratings.start, ratings.column, value
     yield from expected(
-        items, sampler.mean, known, (row, ratings.column[::-1].copy(), own * np.nan), (0.0, 4.0)
+        items, sides.mean, known, (row, ratings.column[::-1].copy(), own * np.nan), (0.0, 4.0)
     )
-    yield from expected(items, sampler.mean, known, (row, ratings.column, own), (0.0, 4.0))
+    yield from expected(items, sides.mean, known, (row, ratings.column, own), (0.0, 4.0))
 
 
 def encoded(problem: Problem, key: int) -> Iterator[object]:
@@ -262,7 +263,9 @@ def fingerprints(seed: int = 0) -> dict[str, str]:
     results["fold_in_groups"] = digest(folded_in(problem))
     results["resampled_sums and resampled_squares"] = digest(resampled(8 + seed))
     results["drawn_hits"] = digest(drawn(9 + seed))
-    results["factorization"] = digest(factorized(problem, seed))
+    rated = problem.ratings, problem.ratings.level.astype(np.float64), 3, seed
+    results["factorization"] = digest(factorized(problem, Sampler(*rated)))
+    results["least squares"] = digest(factorized(problem, LeastSquares(*rated, Penalties(3.0, 1.0, 5.0))))
     results["autoencoder"] = digest(encoded(problem, 10 + seed))
     results["neighbours"] = digest(near(problem))
     for name, changes in FITS.items():

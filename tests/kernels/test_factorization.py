@@ -33,13 +33,14 @@ class Case:
         for array in (self.others, self.expected, self.implicit):
             array[:, :used] = generator.normal(size=(len(array), used))
         self.precision, self.alpha, self.key = generator.uniform(1, 3, size), 1.4, np.uint64(seed + 5)
+        self.noisy = True
         self.squares, self.weight = np.full(ROWS, np.nan), generator.uniform(0.2, 1, ROWS).astype(np.float32)
 
     def draw_rows(self, first: int = 0, last: int = ROWS) -> None:
         rated = self.rated
         draw_rows(
             first, last, rated.start, rated.column, self.value, self.others, self.alpha, self.precision,
-            self.used, self.expected, self.key, self.rows, self.squares,
+            self.used, self.expected, self.noisy, self.key, self.rows, self.squares,
         )  # fmt: skip
 
     def of_row(self, row: int) -> tuple[np.ndarray, ...]:
@@ -51,15 +52,17 @@ class Case:
         )  # fmt: skip
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("used", [1, 5, 16, 19])
 @pytest.mark.parametrize("seed", range(3))
-def test_rows_are_those_of_the_oracle(seed, used):
+def test_rows_are_those_of_the_oracle(seed, used, noisy):
     case = Case(seed, used)
+    case.noisy = noisy
 
     case.draw_rows()
 
     for row in range(ROWS):
-        drawn, squares = drawn_row(*case.of_row(row), derive(int(case.key), row))
+        drawn, squares = drawn_row(*case.of_row(row), derive(int(case.key), row), noisy)
         np.testing.assert_allclose(case.rows[row, :used], drawn, rtol=1e-4, atol=1e-5)
         assert case.squares[row] == pytest.approx(squares, rel=1e-4)
     assert not case.rows[:, used:].any()
@@ -106,8 +109,9 @@ def test_many_draws_have_the_mean_and_the_covariance_of_the_posterior():
         )
 
 
+@pytest.mark.parametrize("noisy", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
+def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed, noisy):
     case, generator = Case(seed, used=19), np.random.default_rng(seed)
     by_column = case.rated.transposed()
     gain = np.bincount(case.rated.column, case.weight[case.rated.row_of_each()].astype(float) ** 2, COLUMNS)
@@ -120,7 +124,7 @@ def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
     for first, last in ((0, 7), (7, COLUMNS)):
         draw_implicit(
             first, last, by_column.start, by_column.column, case.weight, gain, scale, own, prior,
-            case.key, left, implicit,
+            noisy, case.key, left, implicit,
         )  # fmt: skip
 
     for lane in range(lanes):
@@ -128,7 +132,7 @@ def test_what_columns_add_is_that_of_the_oracle_and_what_is_left_follows(seed):
             drawn, rest = drawn_implicit(
                 case.pairs, case.weight.astype(float), scale[lane, k], own[lane, k], prior[lane, k],
                 lambda column, lane=lane, k=k: (derive(derive(int(case.key), lane), column), k),
-                before[0][lane, :, k], before[1][lane, :, k],
+                before[0][lane, :, k], before[1][lane, :, k], noisy,
             )  # fmt: skip
             np.testing.assert_allclose(implicit[lane, :, k], drawn, rtol=1e-4, atol=1e-5)
             np.testing.assert_allclose(left[lane, :, k], rest, rtol=1e-4, atol=1e-5)

@@ -12,7 +12,7 @@ import rbmcli
 from rbmcli.config import FactorizationSettings
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DataError, UsageError
-from rbmcli.models import gibbs
+from rbmcli.models import alternation
 from rbmcli.models.factorization import FactorizationModel
 from rbmcli.models.gibbs import Sampler
 from rbmcli.models.store import fingerprint
@@ -96,7 +96,7 @@ def test_a_sample_on_another_scale_is_the_same_but_for_the_unit() -> None:
 
 
 def test_calls_of_kernels_are_bounded_and_reach_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gibbs, "CALL", 300)
+    monkeypatch.setattr(alternation, "CALL", 300)
     rows, _, rating = planted(0.4, 2)
     split = Sampler(rows, rating, 2, seed=1)
     assert len(split.users.calls) > 5

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 import rbmcli
-from rbmcli.config import BiasSettings, BlendSettings, Member, NeighboursSettings
+from rbmcli.config import BiasSettings, BlendSettings, FactorizationSettings, Member, NeighboursSettings
 from rbmcli.errors import DataError, UsageError
 from rbmcli.models.neighbours import NeighboursModel
 from rbmcli.models.store import fingerprint, load_model, save_model
@@ -65,7 +65,7 @@ def test_predictions_are_those_of_the_formula(model: NeighboursModel) -> None:
     assert {row["source"] for row in found} >= {"model", "row_prior", "folded_in"}
 
 
-@pytest.mark.parametrize("base", ["bias", "mf"])
+@pytest.mark.parametrize("base", ["bias", "mf", "als"])
 def test_a_pair_of_the_history_is_predicted_as_by_a_history_without_it(base: str) -> None:
     model, history = model_of(settings=NeighboursSettings(base=base, neighbours=8)), tastes()
     for user, item, _ in rows_of(history)[7:300:60]:
@@ -98,6 +98,13 @@ def test_they_find_what_effects_cannot_say(model: NeighboursModel) -> None:
     near = model.neighbourhood.neighbour
     is_there = near >= 0
     assert np.all((near % 2 == np.arange(len(near))[:, None] % 2)[is_there])
+
+
+@pytest.mark.parametrize(("base", "method"), [("mf", "gibbs"), ("als", "als")])
+def test_a_factorization_is_the_base_by_either_method(base: str, method: str) -> None:
+    found = NeighboursSettings(base=base, seed=4, refit=False).of_base()
+
+    assert found == FactorizationSettings(method=method, seed=4, refit=False)
 
 
 def test_the_base_is_what_training_it_alone_gives(model: NeighboursModel) -> None:
