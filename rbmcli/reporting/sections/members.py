@@ -19,10 +19,7 @@ def section(findings: Findings) -> Section | None:
     picture = _picture(findings)
     shown = [_table(findings)]
     if picture is not None:
-        caption = (
-            "On validation ratings that the models had not seen; numbered as in the table, in which kinds "
-            "have the settings that are not the default ones."
-        )
+        caption = "On validation ratings that the models had not seen; the numbers are those of the table."
         shown.insert(0, figure(picture, caption))
     content = joined(paragraph(parts.meaning), side_by_side(*shown))
     return Section("members", "What it is made of", content, [] if picture is None else [picture])
@@ -50,16 +47,21 @@ def _table(findings: Findings) -> Markup:
         figures = [wording.figure(kept[name], 4) for name in ("valid_rmse", "valid_nll")]
         rows.append([parts.together, *figures, "", ""])
     return table(
-        "Figures on validation ratings, and what each model counts.",
-        ["model", "RMSE", "NLL", "weight", "share of probabilities"],
+        "Figures on validation ratings, and what each model counts. Below its kind are the settings that are "
+        "not the default ones.",
+        ["model", "RMSE", "NLL", "weight", "share"],
         rows,
         strong=[] if kept is None else [len(rows) - 1],
     )
 
 
 def _row(number: int, part: Part) -> list[str | Markup]:
+    kind, _, settings = part.told.partition(":")
+    # With spaces, so that they go on in the next line where there is little room.
+    told = settings.replace(",", ", ").replace("=", " ")
+    below = element("div", told, class_="note") if told else None
     return [
-        joined(f"{number}. ", element("code", part.told)),
+        joined(f"{number}. {kind}", below),
         "" if part.rmse is None else wording.figure(part.rmse, 4),
         "" if part.nll is None else wording.figure(part.nll, 4),
         "" if part.weight is None else wording.figure(part.weight, 2),
