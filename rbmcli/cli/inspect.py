@@ -74,12 +74,17 @@ def command(
         return
     print_table(["fact", "value"], description.facts())
     print_line()
+    members = description.members()
+    if members is not None:
+        print_table(*members)
+        print_line()
     print_table(["column", "type"], list(description.columns.items()))
     if description.metadata.get("epochs") and not description.problem:
         from rbmcli.cli.text_plots import print_training_curve
 
+        course = None if description.portrait is None else description.portrait.course
         print_training_curve(
-            description.metadata["epochs"], description.metadata.get("best_epoch"), sys.stdout
+            description.metadata["epochs"], description.metadata.get("best_epoch"), sys.stdout, course
         )
 
 

@@ -2,12 +2,12 @@
 
 A description is the metadata of a model's file, or what `rbmcli.models.store.describe` makes of a model in
 memory. Cards, reports and `inspect` tell what stands here; each kind words its own in
-`rbmcli.models.portraits`.
+`rbmcli.models.portraits_of_one` and `rbmcli.models.portraits_of_several`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,15 @@ Description = Mapping[str, Any]
 
 WITHOUT_VECTORS = "bias"
 """The one kind that holds nothing of items by which they could be alike."""
+
+ONE_AND_MORE = {
+    "rbm": ("a Restricted Boltzmann Machine", "Restricted Boltzmann Machines"),
+    "mf": ("a matrix factorization", "matrix factorizations"),
+    "autoencoder": ("an autoencoder", "autoencoders"),
+    "neighbours": ("a neighbourhood model", "neighbourhood models"),
+    "bias": ("a model of user and item effects", "models of user and item effects"),
+}
+"""What one model of a kind is called, and what several of them."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +134,8 @@ class Portrait:
         What its figures mean.
     new_users : str
         How users that it has not seen are served.
+    trained : tuple of int, or None
+        Trained numbers of each column, and besides; None where numbers are sampled, or members have them.
     parts : Parts or None
         What it is made of.
     """
@@ -139,6 +150,7 @@ class Portrait:
     course: Course | None
     measured: Measured
     new_users: str
+    trained: tuple[int, int] | None = None
     parts: Parts | None = None
 
 
@@ -168,3 +180,8 @@ def kept_step(description: Description) -> dict[str, Any] | None:
 def settings_of(description: Description) -> list[tuple[str, Any]]:
     """Return the settings by name, without the members, of which `Parts` tells."""
     return sorted((name, value) for name, value in description["settings"].items() if name != "members")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as in a sentence."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

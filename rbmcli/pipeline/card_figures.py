@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from rbmcli.models.portrait import Part, Parts, Portrait, kept_step
+from rbmcli.models.portrait import Parts, Portrait, kept_step
 from rbmcli.pipeline.markdown import counted, table
+from rbmcli.pipeline.members import member_table
 
 _SHOWN_STEPS = 10
 
@@ -99,18 +100,8 @@ def _some(epochs: list[dict[str, Any]], best: int | None) -> list[dict[str, Any]
 
 def parts_table(parts: Parts, metadata: dict[str, Any]) -> str:
     """Return what a model is made of, with the figures of each part and of all together."""
-    rows = [_part(part) for part in parts.models]
-    kept = kept_step(metadata)
-    if kept is not None:
-        together = [parts.together, _figure(kept["valid_rmse"]), _figure(kept["valid_nll"])]
-        rows.append([*(f"**{cell}**" for cell in together if cell), "", ""])
-    heads = ["member", "RMSE", "NLL", "weight", "share"]
-    shown = [place for place in range(len(heads)) if place == 0 or any(row[place] for row in rows)]
-    cut = [[row[place] for place in shown] for row in rows]
-    return f"{parts.meaning}\n\n{table([heads[place] for place in shown], cut)}"
-
-
-def _part(part: Part) -> list[str]:
-    weight = "" if part.weight is None else f"{part.weight:.2f}"
-    share = "" if part.share is None else f"{part.share:.0%}"
-    return [f"`{part.told}`", _figure(part.rmse), _figure(part.nll), weight, share]
+    heads, rows = member_table(parts, kept_step(metadata))
+    members, together = rows[: len(parts.models)], rows[len(parts.models) :]
+    told = [[f"`{name}`", *others] for name, *others in members]
+    told += [[f"**{cell}**" if cell else "" for cell in row] for row in together]
+    return f"{parts.meaning}\n\n{table(heads, told)}"

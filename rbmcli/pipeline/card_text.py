@@ -24,8 +24,9 @@ def card_text(metadata: dict[str, Any], levels: Levels, users: Spread, items: Sp
     users, items : Spread
         How its ratings are spread.
     """
-    portrait = portrait_of(metadata, users.count, items.count)
-    sections = {"What it is": _what_it_is(metadata, portrait, levels)}
+    portrait = portrait_of(metadata)
+    columns = users.count if portrait.rows == "item" else items.count
+    sections = {"What it is": _what_it_is(metadata, portrait, levels, columns)}
     if portrait.parts is not None:
         sections["What it is made of"] = parts_table(portrait.parts, metadata)
     sections |= {
@@ -46,7 +47,7 @@ def card_text(metadata: dict[str, Any], levels: Levels, users: Spread, items: Sp
     return "\n\n".join([f"# Model card: {portrait.name} for ratings", *parts]) + "\n"
 
 
-def _what_it_is(metadata: dict[str, Any], portrait: Portrait, levels: Levels) -> str:
+def _what_it_is(metadata: dict[str, Any], portrait: Portrait, levels: Levels, columns: int) -> str:
     text = (
         f"It predicts the rating that a user would give an item, as a probability for each of "
         f"{len(levels)} levels. It is {portrait.what} ({portrait.source}). {portrait.made}. "
@@ -56,10 +57,18 @@ def _what_it_is(metadata: dict[str, Any], portrait: Portrait, levels: Levels) ->
         ("kind", f"`{portrait.kind}`" + ("" if portrait.rows is None else f", rows of {portrait.rows}s")),
         ("scale", levels.describe()),
         *portrait.facts,
+        *_trained(portrait, columns),
         ("fingerprint of the model", f"`{metadata['fingerprint']}`"),
         ("version of the file format", str(metadata["format_version"])),
     ]
     return f"{text}\n\n{table(['fact', 'value'], rows)}"
+
+
+def _trained(portrait: Portrait, columns: int) -> list[tuple[str, str]]:
+    if portrait.trained is None:
+        return []
+    of_column, besides = portrait.trained
+    return [("trained numbers", f"{columns * of_column + besides:,}")]
 
 
 def _data(metadata: dict[str, Any], levels: Levels, users: Spread, items: Spread) -> str:

@@ -163,7 +163,7 @@ class Findings:
     @cached_property
     def portrait(self) -> Portrait:
         """What the model tells of itself."""
-        return portrait_of(self.description, len(self.model.user_ids), len(self.model.item_ids))
+        return portrait_of(self.description)
 
     @cached_property
     def kept(self) -> dict[str, Any] | None:
