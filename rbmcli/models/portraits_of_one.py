@@ -156,8 +156,7 @@ def _bias(description: Description) -> Portrait:
     return Portrait(
         kind="bias",
         name=ONE_AND_MORE["bias"][0],
-        what="a model of user and item effects: how far the ratings of a user, and those of an item, are "
-        "from the mean",
+        what="a sum of effects of the user and of the item: how far the ratings of each are from the mean",
         source="Koren, KDD 2008",
         made="It was fitted by regularised least squares",
         rows=None,

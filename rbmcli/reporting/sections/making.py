@@ -30,8 +30,7 @@ def section(findings: Findings) -> Section:
                 "What tells them from others.", ["of", "fingerprint"], _fingerprints(findings), texts=(0, 1)
             ),
         ),
-        heading(3, "What the model is"),
-        compact([("kind", findings.portrait.kind), *findings.portrait.facts]),
+        table("What the model is.", ["fact", "value"], _model(findings), texts=(0, 1)),
         heading(3, "Settings of training"),
         compact((name, _value(value)) for name, value in settings_of(findings.description)),
         heading(3, "Settings of this report"),
@@ -40,6 +39,12 @@ def section(findings: Findings) -> Section:
         compact((name, package_version(name)) for name in _PACKAGES),
     )
     return Section("making", "How it was made", content)
+
+
+def _model(findings: Findings) -> list[tuple[str, str]]:
+    portrait = findings.portrait
+    kind = portrait.kind if portrait.rows is None else f"{portrait.kind}, rows of {portrait.rows}s"
+    return [("kind", kind), *portrait.facts]
 
 
 def _fingerprints(findings: Findings) -> list[tuple[str, Markup]]:
