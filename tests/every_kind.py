@@ -11,7 +11,7 @@ import rbmcli
 from rbmcli.config import BlendSettings, EnsembleSettings, Member
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.prepare import PrepareResult
-from tests.small_ratings import quick, ratings
+from tests.small_ratings import quick, tastes
 
 MF = "mf:latent-factors=3,sweeps=20,burn-in=4,samples=4"
 RBM = "rbm:by=item,hidden=4,epochs=3"
@@ -51,8 +51,8 @@ SETTINGS: dict[str, Any] = {
 
 @functools.cache
 def parts() -> PrepareResult:
-    """Return small ratings with timestamps, cut into training, validation and test."""
-    table = ratings(40, 16)
+    """Return ratings that there is something to learn from, with timestamps, cut into training, validation and test."""
+    table = tastes()
     return rbmcli.prepare(table.append_column("timestamp", pa.array(range(10**9, 10**9 + table.num_rows))))
 
 

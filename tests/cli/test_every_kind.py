@@ -1,4 +1,4 @@
-"""The real commands on a model of every kind: from ratings to its card, its report and what `inspect` tells."""
+"""The real commands on a model of every kind: its card, its report and what `inspect` tells of it."""
 
 from __future__ import annotations
 

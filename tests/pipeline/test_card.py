@@ -199,7 +199,7 @@ def test_every_kind_has_a_card_whose_sections_and_tables_render(kind: str, tmp_p
 @EACH
 def test_every_kind_tells_its_figures_on_validation_ratings(kind: str, tmp_path: Path) -> None:
     model = model_of(kind)
-    best = [entry for entry in model.record["epochs"] if entry["epoch"] == model.record["best_epoch"]][0]
+    best = next(entry for entry in model.record["epochs"] if entry["epoch"] == model.record["best_epoch"])
 
     text = card_of(model, tmp_path)
 
@@ -208,7 +208,8 @@ def test_every_kind_tells_its_figures_on_validation_ratings(kind: str, tmp_path:
         f"RMSE {best['valid_rmse']:.4f} in units of the rating, NLL {best['valid_nll']:.4f} nats" in figures
     )
     steps = {"rbm": "epoch", "autoencoder": "epoch", "mf": "sweep"}
-    assert re.findall(r"^\| (\w+) \| loss", figures, re.MULTILINE) == ([steps[kind]] if kind in steps else [])
+    heads = re.findall(r"^\| (\w+) \| loss", figures, re.MULTILINE)
+    assert heads == [step for name, step in steps.items() if name == kind]
 
 
 @pytest.mark.parametrize("kind", MADE_OF_OTHERS)
