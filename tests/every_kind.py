@@ -51,7 +51,7 @@ SETTINGS: dict[str, Any] = {
 
 @functools.cache
 def parts() -> PrepareResult:
-    """Return ratings that there is something to learn from, with timestamps, cut into training, validation and test."""
+    """Return ratings that tell something, with timestamps, in parts for training, validation and test."""
     table = tastes()
     return rbmcli.prepare(table.append_column("timestamp", pa.array(range(10**9, 10**9 + table.num_rows))))
 

@@ -47,8 +47,8 @@ def command(
 
         rbmcli inspect model.parquet
 
-    With --card, of a model, a model card too: what it is, its data and figures, what it is for and not
-    for, its limits, how to use it.
+    With --card, of a model of any kind, a model card too: what it is and is made of, its data and figures,
+    what it is for and not for, its limits, how to use it.
 
         rbmcli inspect model.parquet --card card.md
 
