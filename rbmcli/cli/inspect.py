@@ -47,8 +47,8 @@ def command(
 
         rbmcli inspect model.parquet
 
-    With --card, of a model, a model card too: what it is, its data and figures, what it is for and not
-    for, its limits, how to use it.
+    With --card, of a model of any kind, a model card too: what it is and is made of, its data and figures,
+    what it is for and not for, its limits, how to use it.
 
         rbmcli inspect model.parquet --card card.md
 
@@ -74,12 +74,17 @@ def command(
         return
     print_table(["fact", "value"], description.facts())
     print_line()
+    members = description.members()
+    if members is not None:
+        print_table(*members)
+        print_line()
     print_table(["column", "type"], list(description.columns.items()))
     if description.metadata.get("epochs") and not description.problem:
         from rbmcli.cli.text_plots import print_training_curve
 
+        course = None if description.portrait is None else description.portrait.course
         print_training_curve(
-            description.metadata["epochs"], description.metadata.get("best_epoch"), sys.stdout
+            description.metadata["epochs"], description.metadata.get("best_epoch"), sys.stdout, course
         )
 
 

@@ -123,7 +123,8 @@ def command(
     """Tell in one HTML file how good a model is, what it has learned and what it recommends.
 
     The file needs no network and no scripts, and is read on a screen, on a phone or on paper. What the inputs
-    do not tell is left out, and the report says what would add it. Needs pip install 'rbmcli\\[report]'.
+    do not tell, or a kind of model has not, is left out, and the report says what would add it. Needs
+    pip install 'rbmcli\\[report]'.
 
         rbmcli report --model m.parquet --predictions p.parquet --history train.parquet -o report.html
     """

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from rbmcli.cli.console import print_line
+from rbmcli.models.portrait import Course
 
 HEIGHT = 8
 MOST_WIDTH, LEAST_WIDTH = 60, 20
@@ -47,11 +48,15 @@ def marks_for(stream: TextIO) -> Marks:
     return marks
 
 
-def print_training_curve(epochs: Sequence[Mapping[str, Any]], best_epoch: int | None, stream: TextIO) -> None:
+def print_training_curve(
+    epochs: Sequence[Mapping[str, Any]], best_epoch: int | None, stream: TextIO, course: Course | None = None
+) -> None:
     """Print the figures of epochs, if a stream is a terminal and there are several to plot."""
     if stream.isatty() and len(epochs) > 1:
+        step = "epoch" if course is None else course.step
+        best = best_epoch if course is None or course.is_chosen else None
         _print("", stream)
-        for line in training_curve(epochs, best_epoch, _width(), marks_for(stream)):
+        for line in training_curve(epochs, best, _width(), marks_for(stream), step):
             _print(line, stream)
 
 
@@ -64,9 +69,15 @@ def print_reliability(bins: Sequence[Mapping[str, float]], predictor: str) -> No
 
 
 def training_curve(
-    epochs: Sequence[Mapping[str, Any]], best_epoch: int | None, width: int, marks: Marks
+    epochs: Sequence[Mapping[str, Any]],
+    best_epoch: int | None,
+    width: int,
+    marks: Marks,
+    step: str = "epoch",
 ) -> list[str]:
     """Return the validation RMSE by epoch, or without validation the loss, as lines of text.
+
+    Epochs before the first that was measured are left out.
 
     Parameters
     ----------
@@ -78,8 +89,12 @@ def training_curve(
         Columns for the points, at least 2.
     marks : Marks
         The characters.
+    step : str
+        What an epoch is called.
     """
-    measured = all(entry["valid_rmse"] is not None for entry in epochs)
+    with_figures = [entry for entry in epochs if entry["valid_rmse"] is not None]
+    measured = len(with_figures) > 1 or len(with_figures) == len(epochs)
+    epochs = with_figures if measured else epochs
     values = [float(entry["valid_rmse"] if measured else entry["loss"]) for entry in epochs]
     low, high = min(values), max(values)
     columns = min(width, max(len(values), LEAST_WIDTH))
@@ -93,7 +108,7 @@ def training_curve(
         rows[down][across] = marks.point
     if best_place is not None:
         rows[best_place[0]][best_place[1]] = marks.best
-    title = "validation RMSE by epoch" if measured else "loss by epoch"
+    title = f"validation RMSE by {step}" if measured else f"loss by {step}"
     if best_epoch is not None:
         title += f"; {marks.best} is the best"
     labels = {0: f"{high:.4f}", HEIGHT - 1: f"{low:.4f}"}

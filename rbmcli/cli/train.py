@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,10 @@ from rbmcli.cli.train_options import (
 )
 from rbmcli.cli.validation_options import Validating, training_settings
 from rbmcli.data.outputs import told_target
+from rbmcli.progress import Progress
+
+if TYPE_CHECKING:
+    from rbmcli.pipeline.train import TrainResult
 
 
 @with_options
@@ -109,13 +113,22 @@ def command(
         told = result.model.settings.as_dict()
         print_result(CommandResult("train", told, figures, [output], running.seed), progress)
         return
-    best = f"epoch {result.best_epoch}"
-    if result.valid_rmse is not None:
-        best += f", validation RMSE {result.valid_rmse:.4f}"
-    if result.valid_nll is not None:
-        best += f", NLL {result.valid_nll:.4f}"
-    progress.info(f"{told_target(output)}: the model of {best}")
-    if not running.quiet and running.log_format == "text":
-        from rbmcli.cli.text_plots import print_training_curve
+    _tell(result, output, progress, with_curve=not running.quiet and running.log_format == "text")
 
-        print_training_curve(result.model.record["epochs"], result.best_epoch, sys.stderr)
+
+def _tell(result: TrainResult, output: str, progress: Progress, *, with_curve: bool) -> None:
+    """Tell what the model is and how good it is, with the curve of its training."""
+    from rbmcli.cli.text_plots import print_training_curve
+    from rbmcli.models.portraits import portrait_of
+    from rbmcli.models.store import describe
+
+    portrait = portrait_of(describe(result.model))
+    course = portrait.course
+    told = portrait.name if course is None else f"the model of {course.step} {result.best_epoch}"
+    if result.valid_rmse is not None:
+        told += f", validation RMSE {result.valid_rmse:.4f}"
+    if result.valid_nll is not None:
+        told += f", NLL {result.valid_nll:.4f}"
+    progress.info(f"{told_target(output)}: {told}")
+    if with_curve:
+        print_training_curve(result.model.record["epochs"], result.best_epoch, sys.stderr, course)

@@ -15,6 +15,7 @@ from rbmcli.models.effects import BiasModel, BiasPredictor
 from rbmcli.models.factorization import FactorizationModel, FactorizationPredictor, vectors_of_factors
 from rbmcli.models.histories import Histories
 from rbmcli.models.neighbours import NeighboursModel, NeighboursPredictor
+from rbmcli.models.portrait import WITHOUT_VECTORS
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
@@ -62,7 +63,7 @@ def has_vectors(model: RatingModel) -> bool:
     """Return whether a model holds anything of items by which they could be alike."""
     if isinstance(model, BlendModel | NeighboursModel):
         return any(has_vectors(member) for member in model.members)
-    return not isinstance(model, BiasModel)
+    return model.kind != WITHOUT_VECTORS
 
 
 def item_vectors(model: RatingModel) -> np.ndarray:

@@ -25,8 +25,8 @@ class RatingModel(Protocol):
         The K levels of its scale.
     user_ids, item_ids : IdIndex
         The users and items that it knows.
-    item_ratings : ndarray of int64, shape (items,)
-        Training ratings of each item.
+    user_ratings, item_ratings : ndarray of int64, shapes (users,) and (items,)
+        Training ratings of each user, and of each item.
     item_prior : ndarray of float32, shape (items, K)
         Base rates of each item.
     global_prior : ndarray of float32, shape (K,)
@@ -68,6 +68,11 @@ class RatingModel(Protocol):
     @property
     def item_ids(self) -> IdIndex:
         """The items that it knows."""
+        ...
+
+    @property
+    def user_ratings(self) -> np.ndarray:
+        """Training ratings of each user."""
         ...
 
     @property

@@ -133,6 +133,11 @@ class Rbm:
         return self.column_ids if self.by_user else self.row_ids
 
     @property
+    def user_ratings(self) -> np.ndarray:
+        """Training ratings of each user."""
+        return self.row_ratings if self.by_user else self.column_ratings
+
+    @property
     def item_ratings(self) -> np.ndarray:
         """Training ratings of each item."""
         return self.column_ratings if self.by_user else self.row_ratings

@@ -41,7 +41,7 @@ _DESCRIBED = frozenset(
 
 def save_model(model: RatingModel, target: Target) -> None:
     """Write a model to a Parquet file, whole or not at all; '-' is standard output."""
-    metadata = {**_describe(model), "fingerprint": fingerprint(model)}
+    metadata = {**describe(model), "fingerprint": fingerprint(model)}
     write_table(_as_table(model), target, MODEL, metadata)
 
 
@@ -76,7 +76,7 @@ def fingerprint(model: RatingModel) -> str:
     """Return the blake2b hash over the arrays and the settings of a model."""
     file = _FILES[model.kind]
     ids = [json.dumps(index.values.to_pylist()).encode() for index in file.ids_of(model)]
-    text = json.dumps(_describe(model), sort_keys=True, allow_nan=False).encode()
+    text = json.dumps(describe(model), sort_keys=True, allow_nan=False).encode()
     members = [fingerprint(member).encode() for member in model.members]
     arrays = (np.ascontiguousarray(array).tobytes() for array in file.arrays_of(model))
     return digest(text, *ids, *arrays, *members)
@@ -99,7 +99,8 @@ def _kinds_of(metadata: dict[str, Any]) -> list[Any]:
     return [metadata.get("kind"), *inner]
 
 
-def _describe(model: RatingModel) -> dict[str, Any]:
+def describe(model: RatingModel) -> dict[str, Any]:
+    """Return what the metadata of the file of a model says of it, but for its fingerprint and the format."""
     return {
         "command": "train",
         "kind": model.kind,
@@ -110,7 +111,7 @@ def _describe(model: RatingModel) -> dict[str, Any]:
         "seed": model.settings.as_dict()["seed"],
         **_FILES[model.kind].facts_of(model),
         **({} if model.calibration is None else {"calibration": model.calibration.as_dict()}),
-        **({"members": [_describe(member) for member in model.members]} if model.members else {}),
+        **({"members": [describe(member) for member in model.members]} if model.members else {}),
         **model.record,
     }
 

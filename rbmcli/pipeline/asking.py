@@ -23,7 +23,6 @@ from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
 from rbmcli.models.kinds import also_rated_for
 from rbmcli.models.rating_model import RatingModel
-from rbmcli.models.rbm import Rbm
 from rbmcli.models.store import fingerprint, load_model
 from rbmcli.progress import Progress
 
@@ -64,23 +63,6 @@ class HistoryInput:
 def open_model(model: Model) -> RatingModel:
     """Return a model, read from its file if a path is given."""
     return load_model(model) if isinstance(model, str | os.PathLike) else model
-
-
-def open_rbm(model: Model, what: str) -> Rbm:
-    """Return a model, for what there is of Restricted Boltzmann Machines alone.
-
-    Raises
-    ------
-    MismatchError
-        If it is of another kind.
-    """
-    opened = open_model(model)
-    if not isinstance(opened, Rbm):
-        raise MismatchError(
-            f"a model of kind '{opened.kind}', and {what} is written of kind 'rbm' alone so far",
-            hint="give a model of train --model rbm",
-        )
-    return opened
 
 
 def find_item(model: RatingModel, item: str | int) -> int:

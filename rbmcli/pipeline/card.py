@@ -17,6 +17,8 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.schemas import MODEL
 from rbmcli.data.storage import read_columns
 from rbmcli.errors import DataError, MismatchError
+from rbmcli.models.member_tables import MEMBER
+from rbmcli.models.portraits import KINDS
 from rbmcli.pipeline.card_text import card_text
 from rbmcli.pipeline.rating_spread import Spread
 
@@ -55,11 +57,11 @@ def model_card(path: Path, where: str) -> ModelCard:
     MismatchError
         If it is no model.
     """
-    table, metadata = read_columns(path, ["part", "n_ratings"], MODEL, name=where)
-    if metadata.get("kind") != "rbm":
+    table, metadata = read_columns(path, ["part", "n_ratings", MEMBER], MODEL, name=where)
+    if metadata.get("kind") not in KINDS:
         raise MismatchError(
-            f"{where}: a model of kind '{metadata.get('kind')}', and cards are written of kind 'rbm' so far",
-            hint="rbmcli inspect without --card tells its settings and figures",
+            f"{where}: a model of kind '{metadata.get('kind')}', expected {' or '.join(map(repr, KINDS))}",
+            hint="read it with the version of rbmcli that wrote it, or a newer one",
         )
     try:
         levels = Levels.from_metadata(metadata)
@@ -74,5 +76,8 @@ def model_card(path: Path, where: str) -> ModelCard:
 
 def _ratings(table: pa.Table, part: str) -> np.ndarray:
     """Return the ratings of each line of a part, int64."""
-    ratings = table.filter(pc.equal(table.column("part"), part)).column("n_ratings")
-    return ratings.to_numpy().astype(np.int64)
+    chosen = pc.equal(table.column("part"), part)
+    if MEMBER in table.column_names:
+        # Members have lines of their own, with the same users and items.
+        chosen = pc.and_(chosen, pc.is_null(table.column(MEMBER)))
+    return table.filter(chosen).column("n_ratings").to_numpy().astype(np.int64)

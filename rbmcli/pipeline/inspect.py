@@ -7,7 +7,8 @@ its columns could serve as ratings or as pairs.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -17,10 +18,13 @@ from rbmcli.data.columns import find_roles
 from rbmcli.data.levels import Levels
 from rbmcli.data.outputs import Target, check_target, open_output, told_target
 from rbmcli.data.readers.sources import local_copy
-from rbmcli.data.schemas import CHECKPOINT, CONTRACTS, check_contract
+from rbmcli.data.schemas import CHECKPOINT, CONTRACTS, MODEL, check_contract
 from rbmcli.data.storage import read_footer
 from rbmcli.errors import DataError, MismatchError
+from rbmcli.models.portrait import Portrait, kept_step, settings_of
+from rbmcli.models.portraits import portrait_of
 from rbmcli.pipeline.card import model_card
+from rbmcli.pipeline.members import member_table
 from rbmcli.progress import SILENT, Progress
 
 SHOWN_VALUES = 20
@@ -65,7 +69,7 @@ class FileDescription:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the description as plain values, ready for JSON."""
-        return dict(vars(self))
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     def facts(self) -> list[tuple[str, str]]:
         """Return all but the columns as pairs of a name and a text, for people."""
@@ -84,12 +88,37 @@ class FileDescription:
             facts.append(("scale", levels.describe()))
             metadata.pop("levels")
             metadata.pop("edges", None)
-        best = [entry for entry in metadata.get("epochs", []) if entry["epoch"] == metadata.get("best_epoch")]
-        if best:
-            facts.append(("best epoch", _figures(best[0])))
+        portrait = self.portrait
+        if portrait is not None:
+            facts.insert(2, ("model", portrait.what))
+        course = None if portrait is None else portrait.course
+        if portrait is None or (course is not None and course.is_chosen):
+            best_epoch = metadata.get("best_epoch")
+            best = [entry for entry in metadata.get("epochs", []) if entry["epoch"] == best_epoch]
+            facts += [("best epoch", _figures(entry)) for entry in best[:1]]
+        else:
+            kept = kept_step(self.metadata)
+            facts.append(("validation", "none" if kept is None else _validation(kept)))
+        if portrait is not None:
+            metadata = _without_told(metadata, portrait)
         if self.format == CHECKPOINT.format and not self.problem:
             facts += _trainings(metadata.pop("fits", []))
         return facts + _flatten(metadata)
+
+    @cached_property
+    def portrait(self) -> Portrait | None:
+        """What it tells of itself, if it is a model that this program can use."""
+        if self.format != MODEL.format or self.problem:
+            return None
+        try:
+            return portrait_of(self.metadata)
+        except (LookupError, TypeError, ValueError):
+            return None
+
+    def members(self) -> tuple[list[str], list[list[str]]] | None:
+        """Return what a model is made of, as heads and rows of a table; None where it is of no others."""
+        parts = None if self.portrait is None else self.portrait.parts
+        return None if parts is None else member_table(parts, kept_step(self.metadata))
 
     def _in_words(self) -> str:
         if self.format is not None:
@@ -151,6 +180,20 @@ def inspect(
         columns={field.name: str(field.type) for field in schema},
         metadata=metadata,
     )
+
+
+def _validation(kept: dict[str, Any]) -> str:
+    nll = "" if kept.get("valid_nll") is None else f", NLL {kept['valid_nll']:.4f}"
+    return f"RMSE {kept['valid_rmse']:.4f}{nll}"
+
+
+def _without_told(metadata: dict[str, Any], portrait: Portrait) -> dict[str, Any]:
+    """Return metadata without what is told elsewhere: members, and steps of a training that has none."""
+    told = {"members", "of_members"}
+    if portrait.course is None:
+        told |= {"epochs", "best_epoch", "best_epochs"}
+    rest = {name: value for name, value in metadata.items() if name not in told}
+    return {**rest, "settings": dict(settings_of(metadata))}
 
 
 def _trainings(fits: list[dict[str, Any]]) -> list[tuple[str, str]]:

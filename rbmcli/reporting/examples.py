@@ -15,7 +15,7 @@ from rbmcli.data.intake import read_pairs
 from rbmcli.data.readers.opening import Source
 from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import MismatchError
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import fingerprint
 from rbmcli.pipeline.asking import with_model_ids
 from rbmcli.pipeline.explain import explain
@@ -115,7 +115,7 @@ class Examples:
 
 
 def read_recommendations(
-    source: Source, model: Rbm, input_settings: InputSettings, progress: Progress
+    source: Source, model: RatingModel, input_settings: InputSettings, progress: Progress
 ) -> pa.Table:
     """Return the columns user and item of recommendations, the best of each user first.
 
@@ -138,7 +138,7 @@ def read_recommendations(
 
 
 def find_examples(
-    model: Rbm,
+    model: RatingModel,
     history: RatingsTable,
     recommendations: pa.Table | None,
     settings: ReportSettings,
@@ -149,7 +149,7 @@ def find_examples(
 
     Parameters
     ----------
-    model : Rbm
+    model : RatingModel
         The model.
     history : RatingsTable
         Ratings of the users.
@@ -202,7 +202,7 @@ def draw_users(candidates: np.ndarray, counts: np.ndarray, wanted: int, seed: in
 
 
 def _example(
-    model: Rbm,
+    model: RatingModel,
     user: int | str,
     history: RatingsTable,
     recommendations: pa.Table | None,
@@ -223,7 +223,7 @@ def _example(
     )
 
 
-def _liked(model: Rbm, history: RatingsTable) -> list[tuple[int | str, float]]:
+def _liked(model: RatingModel, history: RatingsTable) -> list[tuple[int | str, float]]:
     """Return the items with the highest ratings; of equal ones those that most users have rated."""
     item = align_ids(history.table.column("item"), model.item_ids.type, "item", history.where)
     rating = history.table.column("rating").to_numpy()
@@ -234,7 +234,7 @@ def _liked(model: Rbm, history: RatingsTable) -> list[tuple[int | str, float]]:
 
 
 def _recommended(
-    model: Rbm, history: RatingsTable, user: int | str, item: int | str, input_settings: InputSettings
+    model: RatingModel, history: RatingsTable, user: int | str, item: int | str, input_settings: InputSettings
 ) -> Recommended:
     settings = ExplainSettings(top=_CONSIDERED, consider=_CONSIDERED)
     result = explain(model, history, user, item, settings=settings, input_settings=input_settings)

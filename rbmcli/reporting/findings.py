@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,10 @@ from rbmcli.data.catalogue import Catalogue
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.tables import RatingsTable
 from rbmcli.models.hidden_units import UnitResponse
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.portrait import Portrait, kept_step
+from rbmcli.models.portraits import portrait_of
+from rbmcli.models.rating_model import RatingModel
+from rbmcli.models.store import describe
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.reporting.examples import Examples
 from rbmcli.reporting.markup import Markup
@@ -61,7 +65,7 @@ class RatingSpread:
     period: tuple[int, int] | None
 
     @classmethod
-    def of_history(cls, history: RatingsTable, model: Rbm) -> RatingSpread:
+    def of_history(cls, history: RatingsTable, model: RatingModel) -> RatingSpread:
         """Return the spread of the ratings of a history."""
         table = history.table
         rating = table.column("rating").to_numpy().astype(np.float64)
@@ -75,12 +79,11 @@ class RatingSpread:
         return cls(shares, of_user, of_item, float(rating.mean()), period)
 
     @classmethod
-    def of_model(cls, model: Rbm) -> RatingSpread:
+    def of_model(cls, model: RatingModel) -> RatingSpread:
         """Return the spread of the ratings that a model was trained on, as far as it keeps that."""
         shares = model.global_prior.astype(np.float64)
-        rows, columns = model.row_ratings, model.column_ratings
-        of_user, of_item = (rows, columns) if model.by_user else (columns, rows)
-        return cls(shares, of_user, of_item, float(np.sum(shares * model.levels.values)), None)
+        mean = float(np.sum(shares * model.levels.values))
+        return cls(shares, model.user_ratings, model.item_ratings, mean, None)
 
 
 def _counts(ids: pa.ChunkedArray) -> np.ndarray:
@@ -114,7 +117,7 @@ class Findings:
 
     Attributes
     ----------
-    model : Rbm
+    model : RatingModel
         The model.
     settings : ReportSettings
         What is shown.
@@ -125,9 +128,9 @@ class Findings:
     evaluation : EvaluateResult or None
         How good predictions are.
     units : list of UnitResponse
-        The strongest hidden units.
+        The strongest hidden units; none for a model that is no RBM.
     neighbours : list of Neighbours
-        Items and those most alike to them.
+        Items and those most alike to them; none for a model that holds nothing of items.
     examples : Examples or None
         Users with lists.
     catalogue : Catalogue or None
@@ -136,7 +139,7 @@ class Findings:
         The inputs, in the order of the command line.
     """
 
-    model: Rbm
+    model: RatingModel
     settings: ReportSettings
     spread: RatingSpread
     has_history: bool
@@ -151,6 +154,21 @@ class Findings:
     def scores(self) -> Scores | None:
         """The figures of the evaluation, to be looked up."""
         return None if self.evaluation is None else Scores(self.evaluation)
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """What the file of the model says of it."""
+        return describe(self.model)
+
+    @cached_property
+    def portrait(self) -> Portrait:
+        """What the model tells of itself."""
+        return portrait_of(self.description)
+
+    @cached_property
+    def kept(self) -> dict[str, Any] | None:
+        """Figures on validation ratings, of the step of training that was kept; None where there are none."""
+        return kept_step(self.description)
 
     @cached_property
     def _item_ids(self) -> list[int | str]:

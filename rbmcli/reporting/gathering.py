@@ -15,11 +15,13 @@ from rbmcli.data.outputs import STANDARD_OUTPUT
 from rbmcli.data.remote import file_name, is_remote, plain_path
 from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import MismatchError
-from rbmcli.models.hidden_units import strongest_units
+from rbmcli.models.hidden_units import UnitResponse, strongest_units
+from rbmcli.models.kinds import has_vectors
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
 from rbmcli.models.similarity import nearest
 from rbmcli.models.store import fingerprint
-from rbmcli.pipeline.asking import Model, open_rbm
+from rbmcli.pipeline.asking import Model, open_model
 from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.segments import EVERY
@@ -38,7 +40,7 @@ class ReportInputs:
 
     Attributes
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     predictions : sequence of paths or tables
         Its predictions, and after them others to compare.
@@ -91,7 +93,7 @@ def gather(
     MismatchError
         If the inputs do not belong together.
     """
-    model = open_rbm(inputs.model, "a report")
+    model = open_model(inputs.model)
     catalogue = None
     if inputs.items is not None:
         catalogue = _catalogue(inputs.items, model, catalogue_settings, progress)
@@ -107,7 +109,7 @@ def gather(
         spread=RatingSpread.of_model(model) if history is None else RatingSpread.of_history(history, model),
         has_history=history is not None,
         evaluation=evaluation,
-        units=strongest_units(model, _UNITS, _AT_EACH_END, _MIN_SUPPORT),
+        units=_units(model),
         neighbours=_neighbours(model),
         examples=_examples(inputs, model, history, settings, input_settings, progress),
         catalogue=catalogue,
@@ -115,7 +117,9 @@ def gather(
     )
 
 
-def _catalogue(items: Source, model: Rbm, settings: CatalogueSettings, progress: Progress) -> Catalogue:
+def _catalogue(
+    items: Source, model: RatingModel, settings: CatalogueSettings, progress: Progress
+) -> Catalogue:
     catalogue = read_catalogue(items, settings, progress)
     titled = sum(title is not None for title in catalogue.titles_of(model.item_ids.values))
     if titled < len(model.item_ids):
@@ -127,7 +131,7 @@ def _catalogue(items: Source, model: Rbm, settings: CatalogueSettings, progress:
 
 def _evaluated(
     inputs: ReportInputs,
-    model: Rbm,
+    model: RatingModel,
     history: RatingsTable | None,
     settings: ReportSettings,
     input_settings: InputSettings,
@@ -153,8 +157,15 @@ def _evaluated(
     return result
 
 
-def _neighbours(model: Rbm) -> list[Neighbours]:
-    """Return the items with the most ratings, each with those most alike to it."""
+def _units(model: RatingModel) -> list[UnitResponse]:
+    """Return the strongest hidden units; none for a model that is no RBM."""
+    return strongest_units(model, _UNITS, _AT_EACH_END, _MIN_SUPPORT) if isinstance(model, Rbm) else []
+
+
+def _neighbours(model: RatingModel) -> list[Neighbours]:
+    """Return the items with the most ratings, each with those most alike to it, if the model tells these."""
+    if not has_vectors(model):
+        return []
     most_rated = np.argsort(-model.item_ratings, kind="stable")[:_NEIGHBOURED]
     found = [
         Neighbours(int(item), *nearest(model, int(item), _NEIGHBOURS, _MIN_SUPPORT)) for item in most_rated
@@ -164,7 +175,7 @@ def _neighbours(model: Rbm) -> list[Neighbours]:
 
 def _examples(
     inputs: ReportInputs,
-    model: Rbm,
+    model: RatingModel,
     history: RatingsTable | None,
     settings: ReportSettings,
     input_settings: InputSettings,

@@ -43,8 +43,8 @@ class Dot:
 
     name: str
     value: float
-    low: float | None
-    high: float | None
+    low: float | None = None
+    high: float | None = None
     is_model: bool = True
     note: str = ""
     other: float | None = None
@@ -153,7 +153,13 @@ def _plain_powers(axes: Axes, low: float, high: float) -> None:
 
 
 def curve(
-    name: str, title: str, epochs: np.ndarray, values: np.ndarray, best: int | None, digits: int = 4
+    name: str,
+    title: str,
+    epochs: np.ndarray,
+    values: np.ndarray,
+    best: int | None,
+    step: str = "epoch",
+    digits: int = 4,
 ) -> Picture:
     """Return a figure by epoch, with that of the best epoch marked.
 
@@ -165,6 +171,8 @@ def curve(
         The epochs and the figure of each; NaN where there is none.
     best : int or None
         The best epoch.
+    step : str
+        What an epoch is called.
     digits : int
         Digits that the figure is told with.
     """
@@ -173,7 +181,7 @@ def curve(
     with canvas(205) as (drawn, (axes,)):
         axes.plot(epochs, values, color=ACCENT, linewidth=1.8, marker="o" if len(epochs) < 3 else "")
         axes.set_title(title)
-        axes.set_xlabel("epoch")
+        axes.set_xlabel(step)
         axes.locator_params(axis="x", nbins=6, integer=True)
         axes.locator_params(axis="y", nbins=6)
         axes.margins(x=0.03)
@@ -185,7 +193,7 @@ def curve(
             late = at > epochs.max() / 2
             axes.plot([at], [value], "o", color=SECOND, markersize=6)
             axes.annotate(
-                f"epoch {best:,}: {wording.figure(value, digits)}",
+                f"{step} {best:,}: {wording.figure(value, digits)}",
                 (at, value),
                 (4 if late else 0, -8),
                 textcoords="offset points",
@@ -194,8 +202,8 @@ def curve(
                 fontsize=10.5,
                 color=SECOND,
             )
-    text = f"Curve. {title} by epoch, from {wording.figure(values[0], digits)} in epoch {epochs[0]:,} "
-    text += f"to {wording.figure(values[-1], digits)} in epoch {epochs[-1]:,}."
+    text = f"Curve. {title} by {step}, from {wording.figure(values[0], digits)} in {step} {epochs[0]:,} "
+    text += f"to {wording.figure(values[-1], digits)} in {step} {epochs[-1]:,}."
     return Picture(name, text, drawn)
 
 

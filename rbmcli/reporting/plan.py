@@ -12,7 +12,7 @@ from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.outputs import Target
 from rbmcli.data.paths import exists
 from rbmcli.data.remote import plain_path
-from rbmcli.pipeline.asking import Model, open_rbm
+from rbmcli.pipeline.asking import Model, open_model
 from rbmcli.pipeline.evaluation_input import read_evaluation_input
 from rbmcli.pipeline.plans import ROW_BYTES, Plan, PlannedOutput, peak_memory, stands
 from rbmcli.pipeline.segments import EVERY
@@ -45,7 +45,7 @@ def plan_report(
     """Return what `report` would do, with the parameters of that; raises as it does."""
     check_matplotlib()
     check_outputs(ReportInputs(model, predictions, truth, history, recommendations, items), output, plots)
-    read = open_rbm(model, "a report")
+    read = open_model(model)
     past = None if history is None else read_ratings(history, input_settings, progress, read.levels)
     given = read_evaluation_input(predictions, truth, past, [EVERY], input_settings, progress)
     facts: dict[str, Any] = {"predictions": sum(each.table.num_rows for each in given.asked)}

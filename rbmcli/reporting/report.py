@@ -42,6 +42,7 @@ from rbmcli.reporting.sections import (
     head,
     learned,
     making,
+    members,
     ratings,
     segments,
     training,
@@ -49,6 +50,7 @@ from rbmcli.reporting.sections import (
 
 _SECTIONS = (
     ratings,
+    members,
     training,
     comparison,
     calibration,
@@ -126,7 +128,7 @@ def report(
 
     Parameters
     ----------
-    model : Rbm or path
+    model : RatingModel or path
         The model.
     predictions : path or table, or list of these, optional
         Its predictions as for `evaluate`, and after them others to compare.

@@ -8,21 +8,33 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from markdown_it import MarkdownIt
 
 import rbmcli
+from rbmcli.data.schemas import MODEL
+from rbmcli.data.storage import read_footer, write_table
 from rbmcli.errors import MismatchError, UsageError
+from rbmcli.models.kinds import has_vectors
+from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.rbm import Rbm
 from rbmcli.pipeline.card import model_card
 from rbmcli.pipeline.inspect import inspect
 from rbmcli.pipeline.rating_spread import Spread
+from tests.every_kind import MADE_OF_OTHERS, MF, OPTIONS, SETTINGS, members, model_of, trained_with
 from tests.small_ratings import FORMS, dated, quick, ratings, trained
 
 BOTH = pytest.mark.parametrize("by", ["user", "item"])
+EACH = pytest.mark.parametrize("kind", OPTIONS)
+MADE_OF = "What it is made of"
+SECTIONS = [
+    *("What it is", MADE_OF, "Data", "How good it is", "What it is for"),
+    *("New users, new ratings, new items", "Limits", "How to use it", "Settings"),
+]
 
 
-def card_of(model: Rbm, folder: Path) -> str:
+def card_of(model: RatingModel, folder: Path) -> str:
     rbmcli.save_model(model, folder / "m.parquet")
     return model_card(folder / "m.parquet", "m.parquet").text
 
@@ -164,3 +176,101 @@ def test_the_card_does_not_replace_the_model(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="is an input"):
         inspect(tmp_path / "m.parquet", tmp_path / "m.parquet")
+
+
+@EACH
+def test_every_kind_has_a_card_whose_sections_and_tables_render(kind: str, tmp_path: Path) -> None:
+    model = model_of(kind)
+
+    text = card_of(model, tmp_path)
+
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    titles = re.findall("<h2>(.*?)</h2>", html)
+    assert titles == [title for title in SECTIONS if title != MADE_OF or kind in MADE_OF_OTHERS]
+    assert f"| kind | `{kind}`" in text
+    for name in vars(model.settings):
+        assert (f"| `{name}` |" in text) == (name != "members")
+    assert "|" not in re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
+    assert "**" not in html
+    assert "None" not in text
+    assert ("rbmcli similar MODEL ITEM" in text) == has_vectors(model)
+
+
+@EACH
+def test_every_kind_tells_its_figures_on_validation_ratings(kind: str, tmp_path: Path) -> None:
+    model = model_of(kind)
+    best = next(entry for entry in model.record["epochs"] if entry["epoch"] == model.record["best_epoch"])
+
+    text = card_of(model, tmp_path)
+
+    figures = text[text.index("## How good it is") : text.index("## What it is for")]
+    assert (
+        f"RMSE {best['valid_rmse']:.4f} in units of the rating, NLL {best['valid_nll']:.4f} nats" in figures
+    )
+    steps = {"rbm": "epoch", "autoencoder": "epoch", "mf": "sweep"}
+    heads = re.findall(r"^\| (\w+) \| loss", figures, re.MULTILINE)
+    assert heads == [step for name, step in steps.items() if name == kind]
+
+
+@pytest.mark.parametrize("kind", MADE_OF_OTHERS)
+def test_the_card_has_a_row_for_each_member_and_one_for_all(kind: str, tmp_path: Path) -> None:
+    model = model_of(kind)
+
+    text = card_of(model, tmp_path)
+
+    for entry in model.record["of_members"]:
+        row = f"| `{entry['member']}` | {entry['valid_rmse']:.4f} | {entry['valid_nll']:.4f} |"
+        if "share" in entry:
+            row += f" {entry['weight']:.2f} | {entry['share']:.0%} |"
+        assert row in text
+    figures = model.record["epochs"][0]
+    assert f"** | **{figures['valid_rmse']:.4f}** | **{figures['valid_nll']:.4f}** |" in text
+
+
+def test_the_card_of_an_ensemble_without_validation_has_members_without_figures(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS["ensemble"], validation="none")
+
+    text = card_of(trained_with(settings), tmp_path)
+
+    assert "| member | weight | share |" in text
+    assert "nothing is known of how well it predicts" in text
+    assert "trained again on all ratings" not in text
+    assert "together" not in text
+
+
+def test_the_card_of_a_boosted_blend_tells_of_its_trees(tmp_path: Path) -> None:
+    settings = dataclasses.replace(SETTINGS["blend"], members=members("bias", MF), combiner="boosted")
+    model = trained_with(settings)
+    trees = len(model.combination.trees.value)
+
+    text = card_of(model, tmp_path)
+
+    assert ("regression trees" in text) == (trees > 0)
+    assert "boosted" in text
+
+
+@EACH
+def test_users_and_items_of_a_card_are_those_of_the_model_and_not_of_its_members(
+    kind: str, tmp_path: Path
+) -> None:
+    model = model_of(kind)
+    rbmcli.save_model(model, tmp_path / "m.parquet")
+
+    card = model_card(tmp_path / "m.parquet", "m.parquet")
+
+    assert card.users == Spread.of(model.user_ratings)
+    assert card.items == Spread.of(model.item_ratings)
+
+
+def test_a_kind_of_a_later_version_has_no_card(tmp_path: Path) -> None:
+    rbmcli.save_model(model_of("bias"), tmp_path / "m.parquet")
+    _, metadata, _ = read_footer(tmp_path / "m.parquet")
+    told = {name: value for name, value in metadata.items() if name not in {"format", "format_version"}}
+    table = pq.read_table(tmp_path / "m.parquet").replace_schema_metadata(None)
+    write_table(table, tmp_path / "later.parquet", MODEL, {**told, "kind": "oracle"})
+
+    with pytest.raises(MismatchError, match="a model of kind 'oracle', expected 'rbm' or"):
+        inspect(tmp_path / "later.parquet", tmp_path / "card.md")
+
+    assert not (tmp_path / "card.md").exists()
+    assert "model" not in dict(inspect(tmp_path / "later.parquet").facts())

@@ -11,9 +11,11 @@ from typing import Any
 import pyarrow as pa
 
 import rbmcli
-from rbmcli.models.rbm import Rbm
+from rbmcli.models.rating_model import RatingModel
+from rbmcli.pipeline.prepare import PrepareResult
 from rbmcli.reporting.markup import VOID
 from rbmcli.reporting.report import ReportResult
+from tests.every_kind import model_of, parts
 from tests.small_ratings import quick, ratings
 
 SETTINGS = rbmcli.ReportSettings(resamples=50)
@@ -23,7 +25,7 @@ SETTINGS = rbmcli.ReportSettings(resamples=50)
 class Given:
     """What a report is made of."""
 
-    model: Rbm
+    model: RatingModel
     history: pa.Table
     predictions: pa.Table
     titles: pa.Table
@@ -47,14 +49,23 @@ class Given:
 def given(by: str = "item") -> Given:
     """Return a model of either kind of rows, most of some ratings, and its predictions of the rest."""
     table = ratings(40, 16)
-    parts = rbmcli.prepare(table.append_column("timestamp", pa.array(range(10**9, 10**9 + table.num_rows))))
+    cut = rbmcli.prepare(table.append_column("timestamp", pa.array(range(10**9, 10**9 + table.num_rows))))
     settings = quick(by, validation="holdout", epochs=5)
-    model = rbmcli.train(parts.train, valid=parts.valid, settings=settings).model
+    return _given(rbmcli.train(cut.train, valid=cut.valid, settings=settings).model, cut)
+
+
+@functools.cache
+def given_of_kind(kind: str) -> Given:
+    """Return a model of a kind, and the ratings that it was trained on."""
+    return _given(model_of(kind), parts())
+
+
+def _given(model: RatingModel, cut: PrepareResult) -> Given:
     asked = rbmcli.PredictSettings(probabilities=True)
-    predictions = rbmcli.predict(model, parts.train, parts.test, settings=asked).table
+    predictions = rbmcli.predict(model, cut.train, cut.test, settings=asked).table
     ids = model.item_ids.values.to_pylist()
     titles = pa.table({"item": ids, "title": [f"Title of {id_}" for id_ in ids]})
-    return Given(model, parts.train, predictions, titles)
+    return Given(model, cut.train, predictions, titles)
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""The report of the demo in a browser: on a wide screen and a phone, light and dark, and on paper.
+"""Reports in a browser, of the demo and of a blend: on a wide screen and a phone, light and dark, on paper.
 
 Chromium opens the file; where it is not installed this is skipped, but fails with CI=true.
 """
@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from rbmcli.cli.main import main
 from tests.browser import Browser, browser, chromium
+from tests.conftest import ROOT
 from tests.demo import Demo
 
 SCREENS = [(width, scheme) for width in (1280, 390) for scheme in ("light", "dark")]
@@ -51,14 +53,33 @@ Math.min(...[...document.querySelectorAll('svg text')].map(text => {
 }))
 """
 
+OF_A_BLEND = (
+    "prepare {sample}/ratings.csv -o prepared",
+    "train prepared/train.parquet --model blend --member bias --member neighbours:base=bias "
+    "--member mf:latent-factors=8,sweeps=30,burn-in=10,samples=4 "
+    "--member rbm:by=item,objective=discriminative,hidden=20,epochs=10 -o model.parquet",
+    "predict model.parquet --history prepared/train.parquet --pairs prepared/test.parquet --probabilities "
+    "-o predictions.parquet",
+    "report --model model.parquet --predictions predictions.parquet --history prepared/train.parquet "
+    "--items {sample}/items.csv -o report.html",
+)
+"""What `make demo` does, with a blend that is trained in seconds."""
 
-@pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The report that `make demo` writes."""
+
+@pytest.fixture(scope="module", params=["demo", "blend"])
+def page(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report that `make demo` writes, or that of a blend of models of the same ratings."""
     chromium()
-    demo = Demo(tmp_path_factory.mktemp("demo"))
-    demo.run()
-    return demo.folder / "demo" / "report.html"
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "demo":
+        demo = Demo(folder)
+        demo.run()
+        return demo.folder / "demo" / "report.html"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for command in OF_A_BLEND:
+            assert main([*command.format(sample=ROOT / "sample_data").split(), "-q"]) == 0
+    return folder / "report.html"
 
 
 @pytest.fixture(scope="module")

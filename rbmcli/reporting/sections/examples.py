@@ -41,7 +41,7 @@ def _rule(examples: Examples, seed: int) -> str:
 
 
 def _folding(findings: Findings) -> str:
-    if findings.model.by_user:
+    if findings.model.rows == "user":
         return ""
     return " For this the user's own parameters are fitted anew each time."
 

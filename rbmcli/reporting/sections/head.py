@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from rbmcli.config import TrainSettings
 from rbmcli.pipeline.measuring import Metric
 from rbmcli.reporting import wording
 from rbmcli.reporting.findings import Findings
@@ -46,35 +45,19 @@ def finding(findings: Findings) -> str:
 
 
 def _of_training(findings: Findings) -> str:
-    record = findings.model.record
-    best = [entry for entry in record.get("epochs", []) if entry["epoch"] == record.get("best_epoch")]
-    if not best or best[0].get("valid_rmse") is None:
+    if findings.kept is None:
         return "How well it predicts has not been measured"
-    return f"RMSE {wording.figure(best[0]['valid_rmse'])} on the ratings that the epoch was chosen by"
+    return f"RMSE {wording.figure(findings.kept['valid_rmse'])} {findings.portrait.measured.briefly}"
 
 
 def _model_in_words(findings: Findings) -> str:
-    model, settings = findings.model, findings.model.settings
-    units = "normal" if settings.hidden_units == "gaussian" else "binary"
-    rest = "to predict a part of each case’s ratings from the rest"
-    how = rest if settings.objective == "discriminative" else "by contrastive divergence"
-    if settings.fine_tune:
-        how += f", then {rest}"
-    ratings = int(model.record.get("n_ratings", model.row_ratings.sum()))
+    model, portrait = findings.model, findings.portrait
+    ratings = int(model.record.get("n_ratings", model.user_ratings.sum()))
     return (
-        f"The model is a Restricted Boltzmann Machine with {wording.count(settings.hidden)} {units} hidden "
-        f"units{_upper_layers(settings)}, in which each {settings.by} is a case. It was trained {how}, on "
+        f"The model is {portrait.what}. {portrait.made}. It has learned from "
         f"{wording.plural(ratings, 'rating')} of {wording.plural(len(model.item_ids), 'item')} by "
         f"{wording.plural(len(model.user_ids), 'user')}."
     )
-
-
-def _upper_layers(settings: TrainSettings) -> str:
-    upper = settings.upper_layers
-    if not upper:
-        return ""
-    numbers = " and ".join(map(wording.count, upper))
-    return f" and {numbers} in {'a layer' if len(upper) == 1 else f'{len(upper)} layers'} above them"
 
 
 def _measured_on(findings: Findings, scores: Scores) -> str:

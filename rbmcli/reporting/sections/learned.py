@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmcli.models.hidden_units import MOST_ALIKE, UnitResponse
+from rbmcli.models.rbm import Rbm
 from rbmcli.reporting import wording
 from rbmcli.reporting.findings import Findings, Neighbours
 from rbmcli.reporting.markup import Markup, element, joined
@@ -24,6 +25,7 @@ def section(findings: Findings) -> Section | None:
 
 def _units(findings: Findings) -> Markup:
     model = findings.model
+    assert isinstance(model, Rbm)
     shown = wording.count(len(findings.units))
     if model.by_user:
         meaning = (
@@ -62,9 +64,9 @@ def _unit(findings: Findings, unit: UnitResponse) -> Markup:
         "article",
         heading(4, f"Unit {unit.unit + 1:,}"),
         heading(5, "upper end"),
-        _values(findings, unit.high, unit.high_response, signed=findings.model.by_user),
+        _values(findings, unit.high, unit.high_response, signed=findings.model.rows == "user"),
         heading(5, "lower end"),
-        _values(findings, unit.low, unit.low_response, signed=findings.model.by_user),
+        _values(findings, unit.low, unit.low_response, signed=findings.model.rows == "user"),
         class_="card",
     )
 

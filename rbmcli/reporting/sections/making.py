@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rbmcli.models.portrait import settings_of
 from rbmcli.models.store import fingerprint
 from rbmcli.reporting import wording
 from rbmcli.reporting.findings import Findings
@@ -17,8 +18,6 @@ _PACKAGES = ("rbmcli", "numpy", "numba", "pyarrow", "matplotlib")
 
 def section(findings: Findings) -> Section:
     """Return the section."""
-    model = findings.model
-    settings = sorted(model.settings.as_dict().items())
     inputs = [(entry.role, entry.name) for entry in findings.inputs]
     content = joined(
         paragraph(
@@ -31,14 +30,21 @@ def section(findings: Findings) -> Section:
                 "What tells them from others.", ["of", "fingerprint"], _fingerprints(findings), texts=(0, 1)
             ),
         ),
+        table("What the model is.", ["fact", "value"], _model(findings), texts=(0, 1)),
         heading(3, "Settings of training"),
-        compact((name, _value(value)) for name, value in settings),
+        compact((name, _value(value)) for name, value in settings_of(findings.description)),
         heading(3, "Settings of this report"),
         compact((name, _value(value)) for name, value in _of_page(findings).items()),
         heading(3, "Versions"),
         compact((name, package_version(name)) for name in _PACKAGES),
     )
     return Section("making", "How it was made", content)
+
+
+def _model(findings: Findings) -> list[tuple[str, str]]:
+    portrait = findings.portrait
+    kind = portrait.kind if portrait.rows is None else f"{portrait.kind}, rows of {portrait.rows}s"
+    return [("kind", kind), *portrait.facts]
 
 
 def _fingerprints(findings: Findings) -> list[tuple[str, Markup]]:
@@ -67,6 +73,8 @@ def _of_page(findings: Findings) -> dict[str, Any]:
 
 
 def _value(value: Any) -> str:
+    if value is None:
+        return "not given"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -41,7 +41,7 @@ def section(findings: Findings) -> Section | None:
     shown: list[Content] = []
     tables: list[Content] = []
     for kind in kinds:
-        names = _names(scores, kind, by_user=findings.model.by_user)
+        names = _names(scores, kind, by_user=findings.model.rows == "user")
         pictures.append(_picture(scores, kind, names, best))
         shown.append(figure(pictures[-1], _caption(scores, kind, names)))
         tables.append(_table(scores, kind, names, best))

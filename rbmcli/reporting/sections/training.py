@@ -17,25 +17,29 @@ _MEASURED_ON = {
     "holdout": "on a part of the ratings that was held out",
 }
 
+_FEWEST = 2
+"""Figures that make a curve."""
+
 
 def section(findings: Findings) -> Section | None:
-    """Return the section; None where the model has no record."""
-    record, settings = findings.model.record, findings.model.settings
-    epochs = record.get("epochs", [])
-    if not epochs:
+    """Return the section; None where the model has no record of steps."""
+    record, validation = findings.model.record, findings.description["settings"]["validation"]
+    epochs, course = record.get("epochs", []), findings.portrait.course
+    if not epochs or course is None:
         return None
     number = np.array([entry["epoch"] for entry in epochs])
-    best = record.get("best_epoch") if settings.validation != "none" else None
+    best = record.get("best_epoch") if validation != "none" and course.is_chosen else None
     losses = "Loss on the training ratings"
-    figures = [("loss", losses, "loss", _LOSS[settings.objective], None)]
-    if settings.validation != "none":
-        measured = _MEASURED_ON[settings.validation]
+    figures = [("loss", losses, "loss", course.loss, None)]
+    if validation != "none":
+        measured = _MEASURED_ON[validation]
+        kept = " The best epoch is the one that was kept." if course.is_chosen else ""
         figures += [
             (
                 "validation-rmse",
                 "Validation RMSE",
                 "valid_rmse",
-                f"Typical error {measured}, in units of the rating. The best epoch is the one that was kept.",
+                f"Typical error {measured}, in units of the rating.{kept}",
                 best,
             ),
             (
@@ -49,8 +53,9 @@ def section(findings: Findings) -> Section | None:
     pictures, shown = [], []
     for name, title, key, caption, marked in figures:
         values = np.array([np.nan if entry.get(key) is None else entry[key] for entry in epochs], np.float64)
-        if np.isfinite(values).any():
-            pictures.append(curve(f"training-{name}", title, number, values, marked))
+        # Some kinds know a figure of the last step alone, which is told in words.
+        if np.isfinite(values).sum() >= min(len(epochs), _FEWEST):
+            pictures.append(curve(f"training-{name}", title, number, values, marked, course.step))
             shown.append(figure(pictures[-1], caption))
     content = joined(
         paragraph(_in_words(findings, epochs, best)), side_by_side(*shown), _tried(record.get("tried", []))
@@ -58,32 +63,36 @@ def section(findings: Findings) -> Section | None:
     return Section("training", "The course of training", content, pictures)
 
 
-_LOSS = {
-    "discriminative": "What training makes small: how far the ratings that it hides are from what is "
-    "predicted from the others. An epoch is one pass over all training ratings.",
-    "divergence": "How improbable the ratings are in the reconstruction, in nats for a rating. An epoch is "
-    "one pass over all training ratings.",
-}
-
-
 def _in_words(findings: Findings, epochs: list[dict[str, Any]], best: int | None) -> str:
-    settings = findings.model.settings
-    told = f"Training took {wording.plural(len(epochs), 'epoch')}"
-    if settings.validation == "none":
-        told += "; nothing was held out to measure by, so how many are enough is not known."
+    settings, portrait = findings.description["settings"], findings.portrait
+    assert portrait.course is not None
+    told = f"Training took {wording.plural(max(len(epochs), epochs[-1]['epoch']), portrait.course.step)}"
+    if settings["validation"] == "none":
+        told += "; nothing was held out to measure by"
+        told += ", so how many are enough is not known." if portrait.course.step == "epoch" else "."
     elif best is not None:
         told += f", of which the {wording.ordinal(best)} was best and is the one that was kept."
-    if settings.fine_tune:
+    else:
+        told += "."
+    if findings.kept is not None:
+        told += f" {_figures(findings.kept, settings['validation'])}"
+    if settings.get("fine_tune"):
         told += (
             " Contrastive divergence came first and discriminative training after it: their losses are not "
             "the same quantity."
         )
-    if settings.refit:
+    if settings["refit"] and settings["validation"] != "none":
+        again = portrait.measured.again
         told += (
-            " The model was then trained again for as many epochs on all ratings, the validation ratings "
-            "too: the curves are those of the model before."
+            f" The model was then trained again {f'{again} ' if again else ''}on all ratings, the validation "
+            "ratings too: the curves are those of the model before."
         )
     return told
+
+
+def _figures(kept: dict[str, Any], validation: str) -> str:
+    nll = "" if kept.get("valid_nll") is None else f" and its NLL {wording.figure(kept['valid_nll'])}"
+    return f"{_MEASURED_ON[validation].capitalize()} its RMSE is {wording.figure(kept['valid_rmse'])}{nll}."
 
 
 def _tried(tried: list[dict[str, Any]]) -> Markup | None:
