@@ -13,23 +13,24 @@ def normal(key: int, counter: int) -> float:
     return float(np.sqrt(-2 * np.log(1 - first)) * np.cos(2 * np.pi * second))
 
 
-def posterior(rated, value, others, alpha, precision, expected):
+def posterior(rated, value, others, noise_precision, alpha, precision, expected):
     """Return mean and covariance of bias and factors of a row, of the columns that it has rated."""
     x = others[rated].astype(float)
     target = value - x[:, 0]
     x[:, 0] = 1
-    inverse = np.linalg.inv(alpha * x.T @ x + np.diag(precision))
-    return inverse @ (alpha * x.T @ target + precision * expected), inverse
+    weighted = alpha * noise_precision[rated] * x.T
+    inverse = np.linalg.inv(weighted @ x + np.diag(precision))
+    return inverse @ (weighted @ target + precision * expected), inverse
 
 
-def drawn_row(rated, value, others, alpha, precision, expected, key, noisy=True):
-    """Return bias and factors that a row draws, and the squares of what it leaves of its ratings."""
-    mean, covariance = posterior(rated, value, others, alpha, precision, expected)
+def drawn_row(rated, value, others, noise_precision, alpha, precision, expected, key, noisy=True):
+    """Return bias and factors that a row draws, and the weighted squares of what it leaves of its ratings."""
+    mean, covariance = posterior(rated, value, others, noise_precision, alpha, precision, expected)
     upper = np.linalg.cholesky(np.linalg.inv(covariance)).T
     drawn = mean + noisy * np.linalg.solve(upper, [normal(key, j) for j in range(len(mean))])
     x = others[rated].astype(float)
     left = value - x[:, 0] - drawn[0] - x[:, 1:] @ drawn[1:]
-    return drawn, np.sum(left**2)
+    return drawn, np.sum(noise_precision[rated] * left**2)
 
 
 def drawn_implicit(pairs, weight, scale, own, prior, key, left, implicit, noisy=True):
@@ -108,7 +109,7 @@ def folded(items, base, rated, asked, scale):
         places = list(rated)
         size = x.shape[1]
         precision = np.diag(items.precision[s]) + items.alpha[s] * sum(
-            (np.outer(x[i], x[i]) for i in places), np.zeros((size, size))
+            (items.noise_precision[s, i] * np.outer(x[i], x[i]) for i in places), np.zeros((size, size))
         )
         weight = 1 / np.sqrt(max(len(places), 1))
         prior = items.mean[s] + weight * sum(
@@ -116,7 +117,8 @@ def folded(items, base, rated, asked, scale):
         )
         right = items.precision[s] * prior
         for i in places:
-            right = right + items.alpha[s] * x[i] * (rated[i] - base - bias[i])
+            precise = items.alpha[s] * items.noise_precision[s, i]
+            right = right + precise * x[i] * (rated[i] - base - bias[i])
         p = np.linalg.solve(precision, right)
         means.append(np.clip(base + bias[asked] + p @ x[asked], *scale))
         variances.append(x[asked] @ np.linalg.solve(precision, x[asked]))

@@ -52,8 +52,8 @@ class FactorizationSettings(Settings):
     method: str = setting("gibbs", choices=("gibbs", "als"))
     latent_factors: int = setting(31, low=1, high=1000)
     implicit: bool = True
-    sweeps: int = setting(200, low=2, high=1_000_000)
-    burn_in: int = setting(40, low=0, high=1_000_000)
+    sweeps: int = setting(300, low=2, high=1_000_000)
+    burn_in: int = setting(100, low=0, high=1_000_000)
     samples: int = setting(32, low=1, high=10_000)
     factor_penalty: float | None = setting(None, low=1e-6, high=1e9)
     bias_penalty: float | None = setting(None, low=1e-6, high=1e9)

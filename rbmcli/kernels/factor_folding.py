@@ -1,9 +1,11 @@
 """Folding users into samples of a factorization: what the posterior of their factors says of pairs.
 
 With items fixed, the factors p of a user are those of a linear regression of the user's ratings on
-x_i = (1, q_i): normal with precision A = alpha sum x x' + diag(lambda) and mean A^-1 (alpha sum x
-(r - mu - c_i) + lambda (m + w sum_i y_i)), w = 1 / sqrt(n). A pair whose own rating is left out has the same
-without it: of A one row less, by the formula of Sherman and Morrison, and of the rest the sums without it.
+x_i = (1, q_i): normal with precision A = alpha sum g_i x x' + diag(lambda) and mean A^-1 (alpha sum g_i x
+(r - mu - c_i) + lambda (m + w sum_i y_i)), w = 1 / sqrt(n), g_i the precision of the item's ratings. That of
+the user's own is taken for 1: its few ratings tell so little of it that folding it in predicts no better, and
+a rating could not be left out of it in closed form. A pair whose own rating is left out has the same without
+it: of A one row less, by the formula of Sherman and Morrison, and of the rest the sums without it.
 """
 
 from __future__ import annotations
@@ -34,27 +36,30 @@ class ItemSamples(NamedTuple):
         y_i, what having rated the item adds to a user's bias and factors.
     mean, precision : float64 (S, P)
         m and lambda: the prior of users' own bias and factors.
+    noise_precision : float32 (S, M + 1)
+        g_i.
     alpha : float64 (S,)
-        Precision of a rating.
+        Precision of a rating of an item whose g_i is 1.
     """
 
     factors: np.ndarray
     implicit: np.ndarray
     mean: np.ndarray
     precision: np.ndarray
+    noise_precision: np.ndarray
     alpha: np.ndarray
 
 
 @inner_kernel
 def _right_side(products, added, count, own, own_value, sample, items, base, right):
-    """Fill alpha sum x (r - mu - c) + lambda (m + w sum y), of all ratings or without the own one."""
+    """Fill alpha sum g x (r - mu - c) + lambda (m + w sum y), of all ratings or without the own one."""
     alpha = items.alpha[sample]
     kept = count - (1 if own >= 0 else 0)
     weight = 1.0 / np.sqrt(max(kept, 1))
     for j in range(products.shape[1]):
         product, implicit = products[0, j], added[j]
         if own >= 0:
-            target = own_value - base - items.factors[sample, own, 0]
+            target = items.noise_precision[sample, own] * (own_value - base - items.factors[sample, own, 0])
             product -= (items.factors[sample, own, j] if j > 0 else 1.0) * target
             implicit -= items.implicit[sample, own, j]
         mean = items.mean[sample, j] + weight * implicit
@@ -115,7 +120,7 @@ def fold_in(start, item, value, ask_start, ask_item, ask_own, items, base, low, 
         for sample in range(samples):
             alpha, with_variance = items.alpha[sample], sample % VARIANCE_STRIDE == 0
             factor = sums.matrix
-            add_up(item, value, first, last, items.factors[sample], base, sums)
+            add_up(item, value, first, last, items.factors[sample], items.noise_precision[sample], base, sums)
             factorise_posterior(sums, alpha, items.precision[sample])
             added[:] = 0.0
             for entry in range(first, last):
@@ -129,7 +134,7 @@ def fold_in(start, item, value, ask_start, ask_item, ask_own, items, base, low, 
                 if ask_own[place] == ask_own[place]:
                     # The own rating is one of the item that is asked for, so that x is the same.
                     spread = _variance(factor, items.factors, sample, i, half)
-                    kept = max(1.0 - alpha * spread, 1e-12)
+                    kept = max(1.0 - alpha * items.noise_precision[sample, i] * spread, 1e-12)
                     _right_side(
                         sums.products, added, last - first, i, ask_own[place], sample, items, base, half
                     )

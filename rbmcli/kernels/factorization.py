@@ -1,19 +1,21 @@
 """Draws and modes of a matrix factorization: all factors of a row at once, and what rating a column adds.
 
+A rating has the precision alpha g_r g_c: some rows, and some columns, are rated with less noise than others.
 Given the other side, the bias and the factors of a row, p, are those of a linear regression of its ratings:
-normal with precision A = alpha sum x x' + diag(lambda) and mean A^-1 (alpha sum x t + lambda e), with x the
-features of a column, t what its rating is above all that is known, and e = m + s w sum_c y_c what is expected
-of the row by what it has rated. Given p, a rating says nothing more of y: what each column adds is a
-regression of p - m on w, each factor by itself.
+normal with precision A = alpha g_r sum g_c x x' + diag(lambda) and mean A^-1 (alpha g_r sum g_c x t +
+lambda e), with x the features of a column, t what its rating is above all that is known, and e = m + s w
+sum_c y_c what is expected of the row by what it has rated. Given p, a rating says nothing more of y: what
+each column adds is a regression of p - m on w, each factor by itself.
 
-Without noise each of these is the mean instead, which is the mode: with alpha = 1 that is the least of
-sum (t - p . x)^2 + lambda |p - e|^2 in p, and in turn in each y_c, of which the penalty is its precision:
+Without noise each of these is the mean instead, which is the mode: with alpha and g all 1, that is the least
+of sum (t - p . x)^2 + lambda |p - e|^2 in p, and in turn in each y_c, of which the penalty is its precision:
 alternating least squares.
 
 Source: R. Salakhutdinov, A. Mnih (2008), "Bayesian probabilistic matrix factorization using Markov chain
-Monte Carlo"; what columns add is that of Y. Koren (2008), "Factorization meets the neighborhood"; without
-noise Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale parallel collaborative filtering for
-the Netflix Prize".
+Monte Carlo"; precisions of rows and columns are those of B. Lakshminarayanan, G. Bouchard, C. Archambeau
+(2011), "Robust Bayesian matrix factorisation"; what columns add is that of Y. Koren (2008), "Factorization
+meets the neighborhood"; without noise Y. Zhou, D. Wilkinson, R. Schreiber, R. Pan (2008), "Large-scale
+parallel collaborative filtering for the Netflix Prize".
 """
 
 from __future__ import annotations
@@ -29,7 +31,22 @@ from rbmcli.kernels.normal_equations import add_up, empty_sums, factorise_poster
 
 @parallel_kernel
 def draw_rows(
-    first, last, start, column, value, others, alpha, precision, size, expected, noisy, key, rows, squares
+    first,
+    last,
+    start,
+    column,
+    value,
+    others,
+    noise_precision,
+    alpha,
+    own,
+    precision,
+    size,
+    expected,
+    noisy,
+    key,
+    rows,
+    squares,
 ):
     """Draw bias and factors of some rows, given those of columns.
 
@@ -41,8 +58,12 @@ def draw_rows(
         The ratings of each row, less their mean.
     others : float32 (C, P)
         Bias and factors of columns, then zeros up to a multiple of LANES.
+    noise_precision : float64 (C,)
+        g_c.
     alpha : float64
-        Precision of a rating.
+        Precision of a rating where g_r and g_c are 1.
+    own : float64 (R,)
+        g_r.
     precision : float64 (P,)
         lambda, any number above 0 beyond the bias and the factors.
     size : int
@@ -56,14 +77,14 @@ def draw_rows(
     rows : float32 (R, P)
         p, drawn anew, with zeros beyond the factors.
     squares : float64 (R,)
-        Overwritten by the sum of squares of what ratings are above their predictions.
+        Overwritten by the sum of g_c times the squares of what ratings are above their predictions.
     """
     for row in prange(first, last):
         begin, end, sums = start[row], start[row + 1], empty_sums(others.shape[1])
-        add_up(column, value, begin, end, others, 0.0, sums)
-        factorise_posterior(sums, alpha, precision)
-        _draw(sums, alpha, precision, size, expected, noisy, derive(key, row), rows, row)
-        squares[row] = _squares(column, value, begin, end, others, rows, row)
+        add_up(column, value, begin, end, others, noise_precision, 0.0, sums)
+        factorise_posterior(sums, alpha * own[row], precision)
+        _draw(sums, alpha * own[row], precision, size, expected, noisy, derive(key, row), rows, row)
+        squares[row] = _squares(column, value, begin, end, others, noise_precision, rows, row)
 
 
 @inner_kernel
@@ -82,15 +103,15 @@ def _draw(sums, alpha, precision, size, expected, noisy, key, rows, row):
 
 
 @inner_kernel
-def _squares(column, value, first, last, others, rows, row):
-    """Return the sum of squares of what the ratings of a row are above their predictions."""
+def _squares(column, value, first, last, others, noise_precision, rows, row):
+    """Return the sum of g_c times the squares of what the ratings of a row are above their predictions."""
     total = 0.0
     for entry in range(first, last):
         c = column[entry]
         left = value[entry] - others[c, 0] - rows[row, 0]
         for j in range(1, others.shape[1]):
             left -= rows[row, j] * others[c, j]
-        total += left * left
+        total += noise_precision[c] * left * left
     return total
 
 

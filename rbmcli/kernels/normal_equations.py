@@ -1,4 +1,6 @@
-"""Sums of a linear regression over the ratings of a row, x x' and x t, of the features x of their columns.
+"""Sums of a linear regression over the ratings of a row, g x x' and g x t, x being the features of a column.
+
+Each rating counts as much as its column has precision, g: it is multiplied by sqrt g, and so is its target.
 
 A block of features is gathered into memory that stays in the cache. From it sums are made in float32, four
 ratings and four rows of the matrix at a time, so that what is read is used often and the inner loop
@@ -37,13 +39,13 @@ class Sums(NamedTuple):
     Attributes
     ----------
     matrix : float64 (P, P)
-        sum x x', its upper triangle.
+        sum g x x', its upper triangle.
     products : float64 (1, P)
-        sum x t.
+        sum g x t.
     block : float32 (BLOCK, P)
-        The features of a block.
+        The features of a block, times sqrt g.
     target : float32 (BLOCK,)
-        Its targets.
+        Its targets, times sqrt g.
     partial, partial_products : float32 (P, P), (P,)
         Sums over blocks.
     """
@@ -70,7 +72,7 @@ def empty_sums(size):
 
 
 @inner_kernel
-def add_up(column, value, first, last, factors, base, sums):
+def add_up(column, value, first, last, factors, precision, base, sums):
     """Fill the sums over the ratings first to last - 1 of a row.
 
     Parameters
@@ -82,6 +84,8 @@ def add_up(column, value, first, last, factors, base, sums):
     factors : float32 (C, P)
         Bias and factors of columns, then zeros. Of the features of a column the first is 1, in the place of
         the bias, which is taken from the target instead.
+    precision : float (C,)
+        g of each column.
     base : float64
         What else is taken from it.
     sums : Sums
@@ -94,7 +98,7 @@ def add_up(column, value, first, last, factors, base, sums):
         sums.partial[:, :] = np.float32(0.0)
         sums.partial_products[:] = np.float32(0.0)
         for at in range(begin, end, BLOCK):
-            _gather(column, value, at, min(BLOCK, end - at), factors, base, sums.block, sums.target)
+            _gather(column, value, at, min(BLOCK, end - at), factors, precision, base, sums)
             _multiply(sums.block, sums.partial)
             _project(sums.block, sums.target, sums.partial_products)
         for i in range(sums.matrix.shape[0]):
@@ -105,7 +109,7 @@ def add_up(column, value, first, last, factors, base, sums):
 
 @inner_kernel
 def factorise_posterior(sums, alpha, precision):
-    """Replace sum x x' by the Cholesky factor of alpha sum x x' + diag(precision)."""
+    """Replace sum g x x' by the Cholesky factor of alpha sum g x x' + diag(precision)."""
     matrix = sums.matrix
     for i in range(precision.shape[0]):
         for j in range(i, precision.shape[0]):
@@ -115,14 +119,16 @@ def factorise_posterior(sums, alpha, precision):
 
 
 @inner_kernel
-def _gather(column, value, first, count, factors, base, block, target):
+def _gather(column, value, first, count, factors, precision, base, sums):
     """Fill a block with features and targets, and with zeros, which add nothing, up to its end."""
+    block, target = sums.block, sums.target
     for k in range(count):
         c = column[first + k]
+        root = np.float32(np.sqrt(precision[c]))
         for j in range(factors.shape[1]):
-            block[k, j] = factors[c, j]
-        block[k, 0] = np.float32(1.0)
-        target[k] = np.float32(value[first + k] - base - factors[c, 0])
+            block[k, j] = root * factors[c, j]
+        block[k, 0] = root
+        target[k] = root * np.float32(value[first + k] - base - factors[c, 0])
     for k in range(count, BLOCK):
         block[k, :] = np.float32(0.0)
         target[k] = np.float32(0.0)

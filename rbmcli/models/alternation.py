@@ -40,22 +40,27 @@ class Side:
         s, and how much y is held to 0.
     added : ndarray of float32, shape (R, P)
         w sum y of each row.
+    noise_precision : ndarray of float64, shape (R,)
+        g, how precise the ratings of each row are beside those of all.
+    count : ndarray of int64, shape (R,)
+        Ratings of each row.
     squares : ndarray of float64, shape (R,)
-        Sums of squares of what the ratings of a row are above their predictions, when it was last found.
+        Sums of squares of what the ratings of a row are above their predictions, when it was last found,
+        each times g of its column.
     """
 
     def __init__(self, ratings: CompressedRows, value: np.ndarray, factors: np.ndarray) -> None:
-        size, counts = factors.shape[1], np.diff(ratings.start)
+        size, self.count = factors.shape[1], np.diff(ratings.start)
         self.start, self.column, self.value, self.factors = ratings.start, ratings.column, value, factors
-        self.weight = (1 / np.sqrt(np.maximum(counts, 1))).astype(np.float32)
+        self.weight = (1 / np.sqrt(np.maximum(self.count, 1))).astype(np.float32)
         # By each column, the sum of w^2 over the rows that rated it.
-        self.gain = np.bincount(ratings.column, np.repeat(self.weight, counts) ** 2, ratings.columns)
+        self.gain = np.bincount(ratings.column, np.repeat(self.weight, self.count) ** 2, ratings.columns)
         self.mean, self.precision = np.zeros(size), np.ones(size)
         self.implicit = np.zeros((ratings.columns, size), np.float32)
         # What comes after the factors that are used has no scale, and so stays 0.
         self.scale, self.implicit_precision = np.zeros(size), np.ones(size)
         self.added = np.zeros_like(factors)
-        self.squares = np.zeros(len(factors))
+        self.noise_precision, self.squares = np.ones(len(factors)), np.zeros(len(factors))
         self.calls = list(_calls(self.start, size))
 
     def expected(self) -> np.ndarray:
@@ -117,9 +122,13 @@ class Alternation:
         said = said.astype(np.float64) + users[user, 0] + items[item, 0]
         return np.asarray(self.mean + self.deviation * said)
 
-    def _mean_square(self, last: Side) -> float:
-        """Return the mean square of what ratings are above predictions, `last` being found last."""
-        return self.deviation**2 * float(np.sum(last.squares)) / max(len(last.value), 1)
+    def _mean_square(self, last: Side, other: Side) -> float:
+        """Return the mean square of what ratings are above predictions, `last` being found last.
+
+        It is weighted by g of the other side.
+        """
+        weights = float(other.count @ other.noise_precision)
+        return self.deviation**2 * float(np.sum(last.squares)) / max(weights, 1e-9)
 
     def _find_rows(self, side: int, one: Side, other: Side) -> None:
         """Find bias and factors of the rows of one side."""
@@ -132,7 +141,9 @@ class Alternation:
                 one.column,
                 one.value,
                 other.factors,
+                other.noise_precision,
                 self.alpha,
+                one.noise_precision,
                 one.precision,
                 self.size,
                 expected,
@@ -188,8 +199,11 @@ class Alternation:
         implicit = np.zeros_like(factors)
         # Without what pads them: numbers times 0 are zeros of two signs.
         implicit[:-1, : self.size] = (users.implicit * (users.scale * unit))[:, : self.size]
-        alpha = np.array(self.alpha / deviation**2)
-        return factors, implicit, users.mean * unit, users.precision / unit**2, alpha
+        noise_precision = np.append(items.noise_precision, 1).astype(np.float32)
+        # Of a user who is folded in g is 1: that of ratings whose variance is the mean over all.
+        variance = float(users.count @ (1 / users.noise_precision)) / max(len(users.value), 1) / self.alpha
+        alpha = np.array(1 / (variance * deviation**2))
+        return factors, implicit, users.mean * unit, users.precision / unit**2, noise_precision, alpha
 
 
 def _in_lanes(values: np.ndarray) -> np.ndarray:

@@ -41,6 +41,7 @@ def as_table(model: FactorizationModel) -> pa.Table:
         "factors": factors[:, :, 1:],
         "implicit": samples.implicit[:, :, :used].swapaxes(0, 1),
         "bias": factors[:, :, 0],
+        "noise_precision": samples.noise_precision.T,
     }
     shared = {
         "user_mean": samples.mean[:, :used],
@@ -72,5 +73,7 @@ def from_table(table: pa.Table, metadata: dict[str, Any], record: dict[str, Any]
     implicit[:, :-1, : size + 1] = array_of(items, "implicit", count, size + 1).swapaxes(0, 1)
     means, precisions = np.zeros((count, factors.shape[2])), np.ones((count, factors.shape[2]))
     means[:, : size + 1], precisions[:, : size + 1] = mean, precision
-    samples = ItemSamples(factors, implicit, means, precisions, alpha.astype(np.float64))
+    noise_precision = np.ones((count, items.num_rows + 1), np.float32)
+    noise_precision[:, :-1] = array_of(items, "noise_precision", count).T
+    samples = ItemSamples(factors, implicit, means, precisions, noise_precision, alpha.astype(np.float64))
     return FactorizationModel(settings=settings, mean=float(metadata["mean"]), samples=samples, **parts)

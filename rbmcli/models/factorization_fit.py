@@ -77,7 +77,11 @@ class FactorizationFit(MeanFit):
         samples = self.samples()
         # Of some items, and of those that are not known.
         places = np.append(known_items, samples.factors.shape[1] - 1)
-        samples = samples._replace(factors=samples.factors[:, places], implicit=samples.implicit[:, places])
+        samples = samples._replace(
+            factors=samples.factors[:, places],
+            implicit=samples.implicit[:, places],
+            noise_precision=samples.noise_precision[:, places],
+        )
         return FactorizationModel(mean=self.mean, samples=samples, **common)
 
     def expected(self) -> tuple[np.ndarray, np.ndarray]:

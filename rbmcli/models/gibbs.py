@@ -1,4 +1,4 @@
-"""A Gibbs sampler of matrix factorization: r_ui ~ N(mu + b_u + c_i + p_u . q_i, 1 / alpha).
+"""A Gibbs sampler of matrix factorization: r_ui ~ N(mu + b_u + c_i + p_u . q_i, 1 / (alpha g_u g_i)).
 
 Bias and factors of a user are p_u = m + s w_u sum_{j in N(u)} y_j + e_u, with N(u) the items that the user
 has rated and w_u = 1 / sqrt(|N(u)|), so that having rated an item tells of the user whatever the rating; and
@@ -6,8 +6,12 @@ those of an item likewise, by who has rated it. e_u and y_j are normal around 0,
 precision, m and s are drawn too. A scale s of its own makes what is drawn of y follow fast; what comes of it
 is a prior of the deviation of s y like half a Cauchy distribution.
 
-Source of s: A. Gelman (2006), "Prior distributions for variance parameters in hierarchical models", Bayesian
-Analysis 1.
+Some users rate with less noise than others, and so are some items rated: g_u and g_i, around 1, are drawn
+from gamma distributions. Without them the factors of items explain what is nothing but noise.
+
+Sources: of s, A. Gelman (2006), "Prior distributions for variance parameters in hierarchical models",
+Bayesian Analysis 1; of g, B. Lakshminarayanan, G. Bouchard, C. Archambeau (2011), "Robust Bayesian matrix
+factorisation".
 """
 
 from __future__ import annotations
@@ -26,6 +30,12 @@ IMPLICIT_SHAPE, IMPLICIT_RATE = 0.5, 0.5
 NOISE_SHAPE, NOISE_RATE = 1.0, 1.0
 """Of the gamma prior of alpha."""
 
+OWN_NOISE = 20.0
+"""Twice the shape, and the rate, of the gamma prior of g: ratings as noisy as all, against those of a row."""
+
+ALIKE = 20
+"""Sweeps in which g is 1: what factors have not found yet is no noise, and would be held to be for long."""
+
 
 class Sampler(Alternation):
     """Samples of a factorization of ratings, one after the other; parameters are those of `Alternation`."""
@@ -42,19 +52,22 @@ class Sampler(Alternation):
 
     def mean_square(self) -> float:
         """Return the mean square of what ratings are above their predictions by the present sample."""
-        return self._mean_square(self.items)
+        return self._mean_square(self.items, self.users)
 
     def sweep(self) -> None:
         """Draw everything once: users, items, each with their priors, and the precision of ratings."""
         self._draw(0, self.users, self.items)
         self._draw(1, self.items, self.users)
         shape = NOISE_SHAPE + len(self.items.value) / 2
-        rate = NOISE_RATE + float(np.sum(self.items.squares)) / 2
+        rate = NOISE_RATE + float(self.items.squares @ self.items.noise_precision) / 2
         self.alpha = float(self._generator.gamma(shape, 1 / rate))
         self._sweep += 1
 
     def _draw(self, side: int, one: Side, other: Side) -> None:
         self._find_rows(side, one, other)
+        if self._sweep >= ALIKE:
+            rate = (OWN_NOISE + self.alpha * one.squares) / 2
+            one.noise_precision = self._generator.gamma((OWN_NOISE + one.count) / 2, 1 / rate)
         self._draw_prior(one)
         if self._implicit:
             self._find_implicit(side, one, other)

@@ -63,7 +63,7 @@ class LeastSquares(Alternation):
 
     def mean_square(self) -> float:
         """Return the mean square of what ratings are above their predictions."""
-        return self._mean_square(self.users)
+        return self._mean_square(self.users, self.items)
 
     def sweep(self) -> None:
         """Find everything once: items, then users.

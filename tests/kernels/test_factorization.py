@@ -33,22 +33,23 @@ class Case:
         for array in (self.others, self.expected, self.implicit):
             array[:, :used] = generator.normal(size=(len(array), used))
         self.precision, self.alpha, self.key = generator.uniform(1, 3, size), 1.4, np.uint64(seed + 5)
-        self.noisy = True
+        self.noisy, self.noise_precision = True, generator.uniform(0.5, 2, COLUMNS)
+        self.own = generator.uniform(0.5, 2, ROWS)
         self.squares, self.weight = np.full(ROWS, np.nan), generator.uniform(0.2, 1, ROWS).astype(np.float32)
 
     def draw_rows(self, first: int = 0, last: int = ROWS) -> None:
         rated = self.rated
         draw_rows(
-            first, last, rated.start, rated.column, self.value, self.others, self.alpha, self.precision,
-            self.used, self.expected, self.noisy, self.key, self.rows, self.squares,
+            first, last, rated.start, rated.column, self.value, self.others, self.noise_precision, self.alpha,
+            self.own, self.precision, self.used, self.expected, self.noisy, self.key, self.rows, self.squares,
         )  # fmt: skip
 
     def of_row(self, row: int) -> tuple[np.ndarray, ...]:
         """Return what the oracle takes of a row, all but the key."""
         mine = slice(self.rated.start[row], self.rated.start[row + 1])
         return (
-            self.rated.column[mine], self.value[mine], self.others[:, : self.used], self.alpha,
-            self.precision[: self.used], self.expected[row, : self.used],
+            self.rated.column[mine], self.value[mine], self.others[:, : self.used], self.noise_precision,
+            self.alpha * self.own[row], self.precision[: self.used], self.expected[row, : self.used],
         )  # fmt: skip
 
 
@@ -157,7 +158,10 @@ def items_of(seed: int, samples: int = 8, items: int = 6, used: int = 4) -> Item
     mean, precision = np.zeros((samples, size)), np.ones((samples, size))
     mean[:, :used] = generator.normal(0, 0.1, (samples, used))
     precision[:, :used] = generator.uniform(1, 4, (samples, used))
-    return ItemSamples(factors, implicit, mean, precision, generator.uniform(0.8, 1.6, samples))
+    noise_precision = generator.uniform(0.5, 2, (samples, items + 1)).astype(np.float32)
+    return ItemSamples(
+        factors, implicit, mean, precision, noise_precision, generator.uniform(0.8, 1.6, samples)
+    )
 
 
 def ask(items: ItemSamples, rated: dict[int, float], asked: list[tuple[int, float]]) -> np.ndarray:

@@ -12,7 +12,7 @@ import rbmcli
 from rbmcli.config import FactorizationSettings
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DataError, UsageError
-from rbmcli.models import alternation
+from rbmcli.models import alternation, gibbs
 from rbmcli.models.factorization import FactorizationModel
 from rbmcli.models.gibbs import Sampler
 from rbmcli.models.store import fingerprint
@@ -60,6 +60,45 @@ def test_the_precision_of_ratings_is_found() -> None:
     assert np.mean(alpha[50:]) == pytest.approx(1 / 0.5**2, rel=0.08)
 
 
+def test_the_noise_of_users_and_items_is_found() -> None:
+    rows, said, _ = planted(0.7, 2)
+    generator = np.random.default_rng(4)
+    # Every third user rates with three times the noise of others, and so is every fourth item.
+    wild_user, wild_item = np.arange(150) % 3 == 0, np.arange(60) % 4 == 0
+    user = rows.row_of_each()
+    noise = 0.2 * np.where(wild_user[user], 3, 1) * np.where(wild_item[rows.column], 3, 1)
+    sampler = Sampler(rows, said + generator.normal(0, noise), 2, seed=1)
+    of_users, of_items = np.zeros(150), np.zeros(60)
+
+    for sweep in range(100):
+        sampler.sweep()
+        if sweep >= 50:
+            of_users += sampler.users.noise_precision / 50
+            of_items += sampler.items.noise_precision / 50
+
+    for found, is_wild in ((of_users, wild_user), (of_items, wild_item)):
+        assert found[is_wild].max() < found[~is_wild].min()
+        assert found[~is_wild].mean() > 4 * found[is_wild].mean()
+
+
+def test_noise_of_their_own_makes_factors_of_items_better_known() -> None:
+    rows, said, _ = planted(0.6, 2)
+    noise = np.where(np.arange(150) % 2 == 0, 0.3, 1.0)[rows.row_of_each()]
+    rating = said + np.random.default_rng(5).normal(0, noise)
+    errors = []
+    for alike in (gibbs.ALIKE, 100):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(gibbs, "ALIKE", alike)
+            sampler, total = Sampler(rows, rating, 2, seed=1), np.zeros(len(said))
+            for sweep in range(100):
+                sampler.sweep()
+                if sweep >= 40:
+                    total += sampler.predicted(rows.row_of_each(), rows.column) / 60
+            errors.append(np.sqrt(np.mean((total - said) ** 2)))
+
+    assert errors[0] < 0.85 * errors[1]
+
+
 @pytest.mark.parametrize("factors", [2, 18])
 def test_samples_predict_what_they_say_of_the_ratings_they_were_drawn_for(factors: int) -> None:
     rows, _, rating = planted(0.4, 2)
@@ -85,13 +124,13 @@ def test_a_sample_on_another_scale_is_the_same_but_for_the_unit() -> None:
 
     pairs = rows.row_of_each(), rows.column
     np.testing.assert_allclose(ten.predicted(*pairs), 10 * one.predicted(*pairs) + 5, rtol=1e-3)
-    factors, implicit, mean, precision, alpha = one.sample()
+    factors, implicit, mean, precision, _, alpha = one.sample()
     others = ten.sample()
     np.testing.assert_allclose(others[0], 10 * factors, rtol=0.02, atol=0.02)
     np.testing.assert_allclose(others[1][:, 0], 10 * implicit[:, 0], rtol=0.02, atol=0.02)
     np.testing.assert_allclose(others[3][1:], precision[1:], rtol=0.01)
     assert others[3][0] == pytest.approx(precision[0] / 100, rel=0.01)
-    assert others[4] == pytest.approx(alpha / 100, rel=0.01)
+    assert others[-1] == pytest.approx(alpha / 100, rel=0.01)
     assert mean.shape == precision.shape
 
 
@@ -233,5 +272,5 @@ def test_samples_are_kept_evenly(sweeps: int, burn_in: int, samples: int, kept: 
 
 
 def test_fewer_sweeps_than_samples_are_refused() -> None:
-    with pytest.raises(UsageError, match="--sweeps 60 less --burn-in 40 is less than --samples 32"):
+    with pytest.raises(UsageError, match="--sweeps 60 less --burn-in 100 is less than --samples 32"):
         FactorizationSettings(sweeps=60)
