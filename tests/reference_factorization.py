@@ -122,7 +122,7 @@ def folded(items, base, rated, asked, scale):
         p = np.linalg.solve(precision, right)
         means.append(np.clip(base + bias[asked] + p @ x[asked], *scale))
         variances.append(x[asked] @ np.linalg.solve(precision, x[asked]))
-    return np.mean(means), np.mean(np.square(means)), np.mean(variances[::6])
+    return np.mean(means), np.mean(np.square(means)), np.mean(variances[::16])
 
 
 __all__ = ["DenseSide", "derive", "drawn_implicit", "drawn_row", "folded", "normal", "objective", "posterior"]

@@ -54,7 +54,8 @@ class Blending:
         typer.Option(
             "--time-budget",
             metavar="SECONDS",
-            help="Begin no further member of a blend that would take longer than this in all.",
+            help="Leave out members of a blend that would take longer than this in all. The first, quickest "
+            "of preset best, is always trained; what is in the file then depends on the machine.",
             show_default=False,
             rich_help_panel=BLEND,
         ),

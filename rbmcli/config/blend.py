@@ -127,7 +127,7 @@ class BlendSettings(Settings):
         Parts of the ratings on which members that have not seen them are measured, to fit the weights; 1 for
         one held-out part alone.
     time_budget : float or None
-        Seconds after which no further member is begun; the first always is.
+        Seconds that all members may take together: none is begun that would take longer, but the first.
     validation : {"file", "holdout"}
         What the weights are fitted to: a file of ratings, or a share of the training ratings.
     holdout : float

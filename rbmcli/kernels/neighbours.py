@@ -14,6 +14,9 @@ from numba import prange
 
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 
+_MANY = 64
+"""Pairs of a user that are many."""
+
 LEAST = 1e-6
 """Of a similarity that counts: so that powers of it are numbers above 0 too."""
 
@@ -113,6 +116,37 @@ def _position(values, first, last, wanted):
     return first if first < end and values[first] == wanted else -1
 
 
+@inner_kernel
+def _add_spread(filled, neighbour, weight, spread):
+    """Return sum w e and sum w over the rated neighbours of an item; `spread` is NaN where there is no e."""
+    total, support = 0.0, 0.0
+    for at in range(filled):
+        residual = spread[neighbour[at]]
+        if not np.isnan(residual):
+            total += weight[at] * residual
+            support += weight[at]
+    return total, support
+
+
+@inner_kernel
+def _add_found(first, last, item, residual, filled, neighbour, weight):
+    """Return the same: those of the shorter list are looked for in the longer one."""
+    total, support = 0.0, 0.0
+    if last - first < filled:
+        for entry in range(first, last):
+            at = _position(neighbour, 0, filled, item[entry])
+            if at >= 0:
+                total += weight[at] * residual[entry]
+                support += weight[at]
+    else:
+        for at in range(filled):
+            entry = _position(item, first, last, neighbour[at])
+            if entry >= 0:
+                total += weight[at] * residual[entry]
+                support += weight[at]
+    return total, support
+
+
 @parallel_kernel
 def add_neighbours(start, item, residual, ask_start, ask_item, neighbour, filled, weight, total, support):
     """Add up the residuals of the neighbours of items that users have rated.
@@ -130,21 +164,20 @@ def add_neighbours(start, item, residual, ask_start, ask_item, neighbour, filled
     """
     for user in prange(start.shape[0] - 1):
         first, last = start[user], start[user + 1]
+        asked = ask_start[user + 1] - ask_start[user]
+        # With many pairs to ask for it pays to write down once which residual belongs to which item.
+        spread = np.full(filled.shape[0] if asked > _MANY else 0, np.nan)
+        if asked > _MANY:
+            for entry in range(first, last):
+                spread[item[entry]] = residual[entry]
         for place in range(ask_start[user], ask_start[user + 1]):
             total[place] = support[place] = 0.0
             i = ask_item[place]
             if i < 0:
                 continue
-            # Those of the shorter list are looked for in the longer one.
-            if last - first < filled[i]:
-                for entry in range(first, last):
-                    at = _position(neighbour[i], 0, filled[i], item[entry])
-                    if at >= 0:
-                        total[place] += weight[i, at] * residual[entry]
-                        support[place] += weight[i, at]
+            if asked > _MANY:
+                total[place], support[place] = _add_spread(filled[i], neighbour[i], weight[i], spread)
             else:
-                for at in range(filled[i]):
-                    entry = _position(item, first, last, neighbour[i, at])
-                    if entry >= 0:
-                        total[place] += weight[i, at] * residual[entry]
-                        support[place] += weight[i, at]
+                total[place], support[place] = _add_found(
+                    first, last, item, residual, filled[i], neighbour[i], weight[i]
+                )

@@ -142,7 +142,7 @@ class AutoencoderPredictor(Predictor):
         item_count = np.append(model.item_ratings, 0)[item]
         variance = unsure(model.variance, float(model.network.centring.penalty), count, item_count)
         source = sources_of(histories, user, item, count)
-        return model.answers(mean, variance, source, histories.count_left(user, own), item)
+        return model.answers(mean, variance, source, lambda: histories.count_left(user, own), item)
 
     def _by_user(self, user: np.ndarray, item: np.ndarray, own: np.ndarray) -> np.ndarray:
         network, known = self.model.network, item >= 0

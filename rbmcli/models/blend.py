@@ -76,15 +76,20 @@ class BlendPredictor(Predictor):
         is_own = (own != NOT_OWN) & (item >= 0)
         count = self._count[user] - is_own
         item_count = np.append(model.item_ratings, 0)[item]
-        predictions = np.empty((len(user), len(self._members)))
-        probability = np.zeros((len(user), len(model.levels)), np.float32)
-        for place, (member, items) in enumerate(zip(self._members, self._items, strict=True)):
-            said = member.answers(user, items[item], own, day if member.model.takes_days else None)
-            predictions[:, place] = said.prediction
-            probability += np.float32(combination.pool[place]) * said.probability
+        said = [
+            member.answers(user, items[item], own, day if member.model.takes_days else None)
+            for member, items in zip(self._members, self._items, strict=True)
+        ]
+        predictions = np.stack([each.prediction for each in said], axis=1)
         mean = combination.predicted(predictions, count, item_count)
         source = sources_of(self.histories, user, item, count)
-        probability = model.calibrated(probability, source)
+
+        def probability() -> np.ndarray:
+            pooled = np.zeros((len(user), len(model.levels)), np.float32)
+            for share, each in zip(combination.pool, said, strict=True):
+                pooled += np.float32(share) * each.probability
+            return model.calibrated(pooled, source)
+
         return Answers(probability, np.clip(mean, values[0], values[-1]), source)
 
 

@@ -18,6 +18,7 @@ from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import draw_folds
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.blend import BlendModel
+from rbmcli.models.blend_members import usual_time
 from rbmcli.models.combination import Combination, Unseen, cross_fitted, fit_combination
 from rbmcli.models.histories import Histories
 from rbmcli.models.levelled import LevelledRatings
@@ -64,12 +65,14 @@ def train_blend(
         What trains and asks a model of any kind.
     """
     parts = _parts(ratings, held_out, settings)
+    taken: list[Member] = []
     trained: list[_Trained] = []
     for member in _within_budget(members, settings, progress):
+        taken.append(member)
         told = PartProgress(progress, member.told)
         trained.append(_trained(ratings, parts, levels, member.within(settings), told, train, predictor_of))
     combination, figures = Combination.equal(len(trained)), _NO_FIGURES
-    of_members = [{"member": each.told, **_NO_FIGURES} for each in members[: len(trained)]]
+    of_members = [{"member": each.told, **_NO_FIGURES} for each in taken]
     if parts:
         unseen = _unseen(ratings, parts, [each.said for each in trained])
         for place, entry in enumerate(of_members):
@@ -128,21 +131,21 @@ def _within_budget(
 ) -> Iterator[Member]:
     """Yield the members that there is time for, the first of them in any case.
 
-    What a member takes is not known before: that of the longest so far is allowed for.
+    How long one will take is told by those before it, and by how long its kind usually takes beside theirs.
     """
     budget = settings.time_budget if isinstance(settings, BlendSettings) else None
-    started, longest = time.perf_counter(), 0.0
+    started, unit = time.perf_counter(), 0.0
     for place, member in enumerate(members):
         begun = time.perf_counter()
-        if budget is not None and place and begun - started + longest > budget:
-            left_out = ", ".join(each.told for each in members[place:])
+        expected = unit * usual_time(member)
+        if budget is not None and place and begun - started + expected > budget:
             progress.warn(
-                f"--time-budget {budget:g}: {begun - started:.0f} seconds have gone, and one member took "
-                f"{longest:.0f}: {left_out} left out"
+                f"--time-budget {budget:g}: {begun - started:.0f} seconds have gone, and {member.told} would "
+                f"take about {expected:.0f}: left out"
             )
-            return
+            continue
         yield member
-        longest = max(longest, time.perf_counter() - begun)
+        unit = max(unit, (time.perf_counter() - begun) / usual_time(member))
 
 
 def _parts(

@@ -108,7 +108,7 @@ class BiasPredictor(Predictor):
         mean, variance = model.effects.said(residual, count, item)
         mean = np.clip(mean, values[0], values[-1])
         source = sources_of(self.histories, user, item, count)
-        return model.answers(mean, variance, source, self.histories.count_left(user, own), item)
+        return model.answers(mean, variance, source, lambda: self.histories.count_left(user, own), item)
 
     def _residual_of(self, item: np.ndarray, level: np.ndarray) -> np.ndarray:
         effects = self.model.effects

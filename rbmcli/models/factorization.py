@@ -70,7 +70,7 @@ class FactorizationPredictor(Predictor):
         )
         count = np.diff(self._known.start)[user] - is_own
         source = sources_of(self.histories, user, item, count)
-        return self.model.answers(mean, variance, source, self.histories.count_left(user, own), item)
+        return self.model.answers(mean, variance, source, lambda: self.histories.count_left(user, own), item)
 
 
 def expected(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,12 @@ class MeanModel(FoldingModel):
     habits: LevelHabits
 
     def answers(
-        self, mean: np.ndarray, variance: np.ndarray, source: np.ndarray, count: np.ndarray, item: np.ndarray
+        self,
+        mean: np.ndarray,
+        variance: np.ndarray,
+        source: np.ndarray,
+        count: Callable[[], np.ndarray],
+        item: np.ndarray,
     ) -> Answers:
         """Return answers with the probabilities of expected ratings.
 
@@ -38,13 +44,17 @@ class MeanModel(FoldingModel):
             Expected ratings on the scale, and their variance.
         source : ndarray of uint8, shape (n,)
             Where each comes from.
-        count : ndarray of int, shape (n, K)
-            Known ratings of each pair's user at each level, without that of the pair.
+        count : callable
+            Returns what probabilities need and expected ratings do not, int (n, K): known ratings of each
+            pair's user at each level, without that of the pair.
         item : ndarray of int, shape (n,)
             Index of each item; -1 for one that is not known.
         """
-        # A last line is what the index -1 finds.
-        item_share = np.vstack([self.item_prior, self.global_prior])[item]
-        probability = self.link.probabilities(mean, variance)
-        probability = self.habits.added(probability, count, item_share, self.global_prior)
-        return Answers(self.calibrated(probability, source), mean, source)
+
+        def probability() -> np.ndarray:
+            # A last line is what the index -1 finds.
+            item_share = np.vstack([self.item_prior, self.global_prior])[item]
+            plain = self.link.probabilities(mean, variance)
+            return self.calibrated(self.habits.added(plain, count(), item_share, self.global_prior), source)
+
+        return Answers(probability, mean, source)

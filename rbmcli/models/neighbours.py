@@ -82,8 +82,13 @@ class NeighboursPredictor(Predictor):
             cases = self.histories.without(user[at], item[at])
             left = residuals_of(self._base.on(cases.of(model.base)), self._here)
             total[at], support[at] = model.neighbourhood.sums(left, np.arange(len(at)), item[at])
-        mean, probability = corrected(said, model.neighbourhood, total, support, values)
-        return Answers(model.calibrated(probability, said.source), mean, said.source)
+        mean = corrected(said, model.neighbourhood, total, support, values)
+
+        def probability() -> np.ndarray:
+            return model.calibrated(sharpened(said, mean, support, values, near.sharpness), said.source)
+
+        near = model.neighbourhood
+        return Answers(probability, mean, said.source)
 
     def _parts(self, pairs: np.ndarray, user: np.ndarray) -> Iterator[np.ndarray]:
         """Yield pairs a part at a time, so that those of a part have few ratings beside them."""
@@ -94,10 +99,10 @@ class NeighboursPredictor(Predictor):
 
 def corrected(
     said: Answers, near: Neighbourhood, total: np.ndarray, support: np.ndarray, values: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return what neighbours make of what a base says: expected ratings, and level probabilities.
+) -> np.ndarray:
+    """Return what neighbours make of the expected ratings of a base, float64 (n,).
 
-    Where a user has rated no neighbour, all stays as it is.
+    Where a user has rated no neighbour, they stay as they are.
 
     Parameters
     ----------
@@ -109,13 +114,22 @@ def corrected(
         Their sums, from `Neighbourhood.sums`.
     values : ndarray of float, shape (K,)
         The rating that each level stands for.
-
-    Returns
-    -------
-    mean : ndarray of float64, shape (n,)
-    probability : ndarray of float32, shape (n, K)
     """
-    mean = np.clip(said.prediction + near.added(total, support), values[0], values[-1])
+    return np.asarray(np.clip(said.prediction + near.added(total, support), values[0], values[-1]))
+
+
+def sharpened(
+    said: Answers, mean: np.ndarray, support: np.ndarray, values: np.ndarray, sharpness: float
+) -> np.ndarray:
+    """Return level probabilities, float32 (n, K), that neighbours make of those of a base: see `corrected`.
+
+    Parameters
+    ----------
+    mean : ndarray of float64, shape (n,)
+        What they make of expected ratings.
+    sharpness : float
+        That of the neighbourhood.
+    """
     probability, at = said.probability.copy(), np.flatnonzero(support > 0)
-    probability[at] = tilted(said.probability[at], mean[at], values, near.sharpness)
-    return mean, probability
+    probability[at] = tilted(said.probability[at], mean[at], values, sharpness)
+    return probability

@@ -19,7 +19,7 @@ from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.mean_training import common_parts
 from rbmcli.models.metrics import nll, rmse
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, residuals_of, starts_of
-from rbmcli.models.neighbours import NeighboursModel, corrected
+from rbmcli.models.neighbours import NeighboursModel, corrected, sharpened
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.progress import PartProgress, Progress
@@ -154,11 +154,12 @@ class _Fit:
         said = self._predictor.answers(pairs[0], there, np.full(len(asked), NOT_OWN, np.uint8))
         self.chosen = self._best(pairs, rating - said.prediction)
         found = []
-        sums = self._weighted(self.chosen).sums(self._known, *pairs)
+        near = self._weighted(self.chosen)
+        total, support = near.sums(self._known, *pairs)
+        mean = corrected(said, near, total, support, values)
         for sharpness in SHARPNESSES:
-            way = self.chosen._replace(sharpness=sharpness)
-            mean, probability = corrected(said, self._weighted(way), *sums, values)
-            found.append((nll(probability, level), way))
+            probability = sharpened(said, mean, support, values, sharpness)
+            found.append((nll(probability, level), self.chosen._replace(sharpness=sharpness)))
         least, self.chosen = min(found, key=lambda each: each[0])
         alone = {"valid_rmse": rmse(said.prediction, rating), "valid_nll": nll(said.probability, level)}
         return alone, {"valid_rmse": rmse(mean, rating), "valid_nll": least}

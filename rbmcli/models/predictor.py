@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -33,17 +35,23 @@ class Answers:
 
     Attributes
     ----------
-    probability : ndarray of float32, shape (pairs, K)
-        Level probabilities.
+    told : ndarray of float32, shape (pairs, K), or callable
+        Level probabilities, or what works them out: with many pairs that takes longer than all else, and who
+        ranks by expected ratings does not ask for them.
     prediction : ndarray of float64, shape (pairs,)
         Expected ratings, on the scale.
     source : ndarray of uint8, shape (pairs,)
         A `Source` each.
     """
 
-    probability: np.ndarray
+    told: np.ndarray | Callable[[], np.ndarray]
     prediction: np.ndarray
     source: np.ndarray
+
+    @cached_property
+    def probability(self) -> np.ndarray:
+        """Level probabilities, float32 (pairs, K)."""
+        return self.told() if callable(self.told) else self.told
 
     @classmethod
     def empty(cls, pairs: int, levels: int) -> Answers:

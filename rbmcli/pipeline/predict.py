@@ -156,11 +156,12 @@ def _tell_sources(counts: dict[str, int]) -> str:
 
 
 def _with_predictions(table: pa.Table, said: Answers, settings: PredictSettings) -> pa.Table:
-    names, probability = settings.columns(), said.probability
+    names = settings.columns()
     prediction = pa.array(said.prediction.astype(np.float32))
     words = pa.array(SOURCE_NAMES, pa.string()).take(pa.array(said.source))
     table = table.append_column(names[0], prediction).append_column(names[1], words)
     if settings.probabilities:
+        probability = said.probability
         flat = pa.array(probability.ravel())
         table = table.append_column(names[2], pa.FixedSizeListArray.from_arrays(flat, probability.shape[1]))
         surprise = -np.log(np.maximum(probability, np.finfo(np.float32).tiny))

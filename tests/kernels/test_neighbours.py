@@ -72,3 +72,14 @@ def test_sums_over_neighbours_are_those_of_the_oracle(most: int) -> None:
         expected = sums(case.residuals, int(u), weights)
         assert (total[place], support[place]) == pytest.approx(expected, rel=1e-5, abs=1e-7)
     np.testing.assert_allclose(near.added(total, support), 1.5 * total / (support + 0.5))
+
+
+def test_many_pairs_of_a_user_are_added_up_like_few() -> None:
+    case = Case(2)
+    near = Neighbourhood(*case.found(6, 3.0, []), gain=1.0, pull=1.0, sharpness=1.0)
+    few = np.repeat(np.arange(USERS), ITEMS), np.tile(np.arange(ITEMS), USERS)
+
+    many = near.sums(case.known, *(np.tile(each, 5) for each in few))
+
+    for together, alone in zip(many, near.sums(case.known, *few), strict=True):
+        np.testing.assert_array_equal(together, np.tile(alone, 5))

@@ -12,6 +12,7 @@ import pytest
 import rbmcli
 from rbmcli.config import BlendSettings, EnsembleSettings, Member
 from rbmcli.errors import DataError, UsageError
+from rbmcli.models import blend_training
 from rbmcli.models.blend import BlendModel
 from rbmcli.models.store import fingerprint
 from rbmcli.progress import Progress
@@ -249,7 +250,20 @@ def test_members_are_left_out_when_the_time_is_over() -> None:
     model = rbmcli.train(tastes(), settings=blend_settings(time_budget=0.0), progress=told).model
 
     assert [member.kind for member in model.members] == ["mf"]
-    assert any("--time-budget 0" in line and "bias left out" in line for line in told.lines)
+    assert any("--time-budget 0" in line and "bias would take about" in line for line in told.lines)
+
+
+def test_a_quick_member_is_taken_where_there_is_no_time_for_a_slow_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ticks = iter([0.0, 0.0, 3.0, 3.0, 3.0, 4.0])
+    monkeypatch.setattr(blend_training.time, "perf_counter", lambda: next(ticks))
+    members = [Member.of(text) for text in ("bias", "mf", "bias:user-penalty=3")]
+
+    # The first took 3 seconds, mf would take 50, and the last as long as the first.
+    taken = list(blend_training._within_budget(members, blend_settings(time_budget=20.0), _Told()))
+
+    assert [member.kind for member in taken] == ["bias", "bias"]
 
 
 def test_what_each_member_does_and_all_gain_is_told() -> None:
