@@ -17,7 +17,7 @@ from typing import Any
 
 from benchmarks.commands import CommandFailedError, needed, run_command
 from benchmarks.peers.predictions import PredictionsError, Scale, take_over
-from benchmarks.peers.tools import RIVALS, Command, Peer
+from benchmarks.peers.tools import Command, Peer
 from benchmarks.processes import ROOT, Ended, run_process
 from benchmarks.rating_sets import Split, split_test
 
@@ -77,7 +77,7 @@ class Bench:
         return row
 
     def compare(self, name: str, rows: list[Row]) -> list[Row]:
-        """Return the paired differences of each of rbmcli's models of a set from each rival, with intervals.
+        """Return the paired differences of each of rbmcli's models of a set from its rivals, with intervals.
 
         Parameters
         ----------
@@ -87,13 +87,12 @@ class Bench:
             Its rows.
         """
         done = [row for row in rows if row["outcome"] == DONE]
-        own = [row["tool"] for row in done if row["is_own"]]
-        rivals = [row["tool"] for row in done if row["tool"] in RIVALS]
         return [
             difference
-            for tool in own
-            for rival in rivals
-            for difference in self._differences(name, tool, rival)
+            for row in done
+            for rival in row.get("against", ())
+            if rival in {each["tool"] for each in done}
+            for difference in self._differences(name, row["tool"], rival)
         ]
 
     def _split(self, name: str) -> Split:
@@ -151,7 +150,12 @@ class Bench:
 
     def _ask_command(self, name: str, command: Command, split: Split) -> Row:
         model, predictions = (self._file(name, command.name, what) for what in ("model", "parquet"))
-        row: Row = {"is_own": True, "settings": command.options, "source": "rbmcli's own defaults"}
+        row: Row = {
+            "is_own": True,
+            "settings": command.options,
+            "source": "rbmcli's own defaults",
+            "against": command.against,
+        }
         common = ("--threads", 1, "--seed", self.seed)
         trained = run_command("train", split.train, *shlex.split(command.options), *common, "-o", model)
         if trained.code == _USAGE_ERROR:

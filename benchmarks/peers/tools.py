@@ -46,13 +46,30 @@ class Peer:
     sets: tuple[str, ...] = ALL
 
 
+RIVALS = ("myfm-svdpp", "myfm-svdpp-probit", "myfm-timesvdpp-probit", "myfm-svdpp-rank32")
+"""The peers that commands are compared with, pair by pair."""
+
+
 @dataclass(frozen=True)
 class Command:
-    """A training by rbmcli: the options of `train`, as on a command line."""
+    """A training by rbmcli.
+
+    Attributes
+    ----------
+    name : str
+        What its row is called.
+    options : str
+        Those of `train`, as on a command line.
+    sets : tuple of str
+        The sets that it is for.
+    against : tuple of str
+        The rows that it is compared with, pair by pair.
+    """
 
     name: str
     options: str
     sets: tuple[str, ...] = ALL
+    against: tuple[str, ...] = RIVALS
 
 
 def _myfm(name: str, source: str = _EXAMPLE, sets: tuple[str, ...] = ALL, **changes: Any) -> Peer:
@@ -104,13 +121,15 @@ PEERS = (
 )
 
 COMMANDS = (
-    Command("rbmcli-bias", "--model bias"),
+    Command("rbmcli-bias", "--model bias", against=()),
+    Command("rbmcli-rbm", "--by item --refit", against=()),
+    Command("rbmcli-als", "--model mf --method als"),
     Command("rbmcli-mf", "--model mf"),
-    Command("rbmcli-accurate", "--preset accurate --by item"),
-    Command("rbmcli-accurate-days", "--preset accurate --by item --day-bias", DATED),
+    Command(
+        "rbmcli-rbm-and-mf",
+        "--model blend --member mf --member rbm:by=item",
+        against=("rbmcli-rbm", "rbmcli-mf"),
+    ),
     Command("rbmcli-best", "--preset best"),
     Command("rbmcli-best-days", "--preset best --day-bias", DATED),
 )
-
-RIVALS = ("myfm-svdpp", "myfm-svdpp-probit", "myfm-timesvdpp-probit", "myfm-svdpp-rank32")
-"""The peers that every command is compared with, pair by pair."""

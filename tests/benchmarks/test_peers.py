@@ -164,6 +164,16 @@ class TestCommands:
         assert row["outcome"].startswith("skipped: this rbmcli cannot do it: ")
         assert "perfect" in row["outcome"]
 
+    def test_a_command_is_compared_with_other_commands_where_it_says_so(self, bench: Bench) -> None:
+        rows = [
+            bench.do(SET, Command("rbmcli-bias", "--model bias", against=())),
+            bench.do(SET, Command("rbmcli-held", "--model bias --user-penalty 50", against=("rbmcli-bias",))),
+        ]
+
+        differences = bench.compare(SET, rows)
+
+        assert {(told["tool"], told["against"]) for told in differences} == {("rbmcli-held", "rbmcli-bias")}
+
     def test_a_command_is_compared_with_each_rival_on_the_same_pairs(self, bench: Bench) -> None:
         rows = [
             bench.do(SET, Command("rbmcli-bias", "--model bias")),
@@ -189,6 +199,7 @@ class TestTools:
 
         assert len(set(names)) == len(names)
         assert set(RIVALS) <= {peer.name for peer in PEERS}
+        assert {rival for command in COMMANDS for rival in command.against} <= set(names)
 
     def test_every_adapter_is_there_and_every_library_pinned(self) -> None:
         requirements = (ROOT / "benchmarks" / "peers-requirements.txt").read_text(encoding="utf-8")
