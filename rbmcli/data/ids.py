@@ -155,3 +155,7 @@ class IdIndex:
     def take(self, places: np.ndarray) -> IdIndex:
         """Return an index of the ids at some increasing positions."""
         return IdIndex(self.values.take(pa.array(places)))
+
+    def column(self, places: np.ndarray) -> pa.ChunkedArray:
+        """Return the ids at positions, in any order and as often as they come, as a column."""
+        return pa.chunked_array([self.values.take(pa.array(places))])

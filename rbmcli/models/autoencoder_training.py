@@ -51,6 +51,7 @@ def train_autoencoder(
     """
 
     def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
+        """Train on some ratings, for as many epochs as the first fit found best."""
         epochs = (settings.epochs or EPOCHS) if first is None else first.best_epoch
         training = _Training(ratings, learned, asked, levels, settings, progress)
         training.run(epochs)

@@ -85,6 +85,7 @@ class BlendPredictor(Predictor):
         source = sources_of(self.histories, user, item, count)
 
         def probability() -> np.ndarray:
+            """Return level probabilities, float32 (n, K)."""
             pooled = np.zeros((len(user), len(model.levels)), np.float32)
             for share, each in zip(combination.pool, said, strict=True):
                 pooled += np.float32(share) * each.probability

@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from rbmcli.config import BlendSettings, EnsembleSettings, Member, SingleSettings
-from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import draw_folds
@@ -193,6 +191,7 @@ def _trained(
             settings = dataclasses.replace(settings, refit=False)
 
         def measured(model: RatingModel, part: np.ndarray = part) -> None:
+            """Note what the model says of the part."""
             said.append(_said_of(model, given, part, predictor_of))
 
         hook = measured if parts else None
@@ -211,15 +210,11 @@ def _said_of(
     asked, known = order[part[order]], order[~part[order]]
     present = np.unique(codes.user_codes[asked])
     users = codes.users.take(present)
-
-    def ids(index: IdIndex, code: np.ndarray) -> pa.ChunkedArray:
-        return pa.chunked_array([index.values.take(pa.array(code))])
-
     histories = Histories.build(
         model,
         users,
-        ids(codes.users, codes.user_codes[known]),
-        ids(codes.items, codes.item_codes[known]),
+        codes.users.column(codes.user_codes[known]),
+        codes.items.column(codes.item_codes[known]),
         ratings.level[known],
         None if ratings.day is None else ratings.day[known],
     )

@@ -273,6 +273,7 @@ def fit_pool(likelihood: np.ndarray) -> np.ndarray:
     chance = np.maximum(likelihood, PROBABILITY_FLOOR)
 
     def loss(share: np.ndarray) -> float:
+        """Return n sum v - sum log (P v)."""
         return float(count * share.sum() - np.sum(np.log(np.maximum(chance @ share, PROBABILITY_FLOOR))))
 
     share = np.full(models, 1 / models)

@@ -29,6 +29,7 @@ def train_bias(
     """Fit user and item effects to ratings, some of which serve as validation; see `train_mean_model`."""
 
     def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
+        """Fit effects to some ratings, with the penalties that the first fit found best."""
         chosen = settings
         if isinstance(first, _EffectsFit):
             # With the penalties that were chosen: more ratings change them little.

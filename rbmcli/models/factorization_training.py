@@ -36,6 +36,7 @@ def train_factorization(
     """Fit a factorization to ratings, some of which serve as validation; see `train_mean_model`."""
 
     def fit(learned: np.ndarray, asked: np.ndarray, first: MeanFit | None) -> MeanFit:
+        """Find a factorization of some ratings, by the method of the settings."""
         given = ratings, learned, asked, levels, settings, progress
         if settings.method == "als":
             return fit_least_squares(*given, first)

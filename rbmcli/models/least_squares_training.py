@@ -55,6 +55,7 @@ def fit_least_squares(
         return again
 
     def tried(steps: int) -> _Fit:
+        """Return a fit with penalties so many steps from where the search starts."""
         fit = _Fit(_penalties(settings, STEP**steps), *given)
         fit.run(settings.sweeps)
         return fit

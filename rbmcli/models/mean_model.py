@@ -52,6 +52,7 @@ class MeanModel(FoldingModel):
         """
 
         def probability() -> np.ndarray:
+            """Return level probabilities, float32 (n, K)."""
             # A last line is what the index -1 finds.
             item_share = np.vstack([self.item_prior, self.global_prior])[item]
             plain = self.link.probabilities(mean, variance)

@@ -108,6 +108,7 @@ def train_mean_model(
     }
 
     def assembled() -> MeanModel:
+        """Return the model as it stands."""
         _, known_items = known_of(ratings, kept)
         parts = common_parts(ratings, kept, levels)
         return fitted.model(

@@ -85,6 +85,7 @@ class NeighboursPredictor(Predictor):
         mean = corrected(said, model.neighbourhood, total, support, values)
 
         def probability() -> np.ndarray:
+            """Return level probabilities, float32 (n, K)."""
             return model.calibrated(sharpened(said, mean, support, values, near.sharpness), said.source)
 
         near = model.neighbourhood

@@ -7,10 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
 from rbmcli.config.neighbours import NeighboursSettings
-from rbmcli.data.ids import IdIndex
 from rbmcli.data.levels import Levels
 from rbmcli.kernels.neighbours import find_neighbours
 from rbmcli.kernels.scoring import NOT_OWN
@@ -94,6 +92,7 @@ def train_neighbours(
     }
 
     def assembled() -> NeighboursModel:
+        """Return the model as it stands."""
         parts = common_parts(ratings, kept, levels)
         known_items = np.unique(ratings.codes.item_codes[kept])
         return NeighboursModel(
@@ -199,15 +198,11 @@ class _Fit:
 def _histories(ratings: LevelledRatings, learned: np.ndarray, base: RatingModel) -> Histories:
     """Return the ratings that are learned from, in the terms of the base."""
     codes = ratings.codes
-
-    def ids(index: IdIndex, code: np.ndarray) -> pa.ChunkedArray:
-        return pa.chunked_array([index.values.take(pa.array(code[learned]))])
-
     return Histories.build(
         base,
         codes.users,
-        ids(codes.users, codes.user_codes),
-        ids(codes.items, codes.item_codes),
+        codes.users.column(codes.user_codes[learned]),
+        codes.items.column(codes.item_codes[learned]),
         ratings.level[learned],
     )
 

@@ -121,6 +121,7 @@ def fit_link(
     start = OrdinalLink.around(levels, float(np.sqrt(np.mean((rating - mean) ** 2))))
 
     def fitted(spread: float) -> tuple[float, OrdinalLink]:
+        """Return the best link for a value of c, and its loss."""
         return _fitted(_Problem(mean, 1 / np.sqrt(1 + spread * variance), level, start), start, spread)
 
     without = fitted(0.0)

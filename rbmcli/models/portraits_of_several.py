@@ -109,6 +109,7 @@ def _ensemble(description: Description) -> Portrait:
 
 def _parts(description: Description) -> tuple[Part, ...]:
     def part(entry: Mapping[str, Any]) -> Part:
+        """Return what a member's entry of the record tells."""
         names = ("valid_rmse", "valid_nll", "weight", "share")
         return Part(entry["member"], *(entry.get(name) for name in names))
 
