@@ -37,7 +37,7 @@ from rbmcli.models.autoencoder import Autoencoder
 from rbmcli.models.autoencoder_training import starting_weights
 from rbmcli.models.factorization import expected
 from rbmcli.models.fit import fit
-from rbmcli.models.gibbs import Sampler
+from rbmcli.models.gibbs import ALIKE, Sampler
 from rbmcli.models.least_squares import LeastSquares, Penalties
 from rbmcli.models.neighbourhood import Neighbourhood, Residuals, starts_of
 from rbmcli.models.plan import plan_batch
@@ -159,9 +159,11 @@ def factorized(problem: Problem, sides: Sampler | LeastSquares) -> Iterator[obje
     """Yield samples of a factorization of the ratings of a problem, and what they say of its pairs."""
     ratings, samples = problem.ratings, []
     value = ratings.level.astype(np.float64)
-    for _ in range(4):
+    # Until users and items have a noise of their own, and a little longer.
+    for sweep in range(ALIKE + 4):
         sides.sweep()
-        samples.append(sides.sample())
+        if sweep >= ALIKE:
+            samples.append(sides.sample())
     yield from (sides.users.factors, sides.items.squares)
     items = stacked(samples)
     yield from items
