@@ -112,6 +112,8 @@ def _tell(members: Sequence[dict[str, Any]], together: dict[str, Any], progress:
             f"{entry['member']}: RMSE {entry['valid_rmse']:.4f}, NLL {entry['valid_nll']:.4f}; weight "
             f"{entry['weight']:.2f}, {entry['share']:.0%} of the probabilities"
         )
+    if len(members) == 1:
+        return
     best = [min(entry[name] for entry in members) for name in _NO_FIGURES]
     figures = [together[name] for name in _NO_FIGURES]
     gains = ", ".join(

@@ -58,7 +58,7 @@ def _blend(description: Description) -> Portrait:
     boosted = " Regression trees upon it add what the sum misses." if trees else ""
     return Portrait(
         kind="blend",
-        name=f"a blend of {len(kinds)} models",
+        name=f"a blend of {len(kinds)} model{'s' if len(kinds) > 1 else ''}",
         what=f"a blend of {_counted(kinds)}",
         source="Breiman, Machine Learning 1996",
         made="Its members were trained one by one, and weighted by ratings that they had not seen",
