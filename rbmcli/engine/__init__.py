@@ -1,0 +1,6 @@
+"""Where work is done: in this process, or by the workers of a cluster. Nothing else knows which."""
+
+from rbmcli.engine.interface import Crew, Engine
+from rbmcli.engine.local import LOCAL, LocalEngine
+
+__all__ = ["LOCAL", "Crew", "Engine", "LocalEngine"]

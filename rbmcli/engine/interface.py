@@ -1,0 +1,67 @@
+"""What the pipeline asks of an engine: tasks that need nothing of each other, and crews that keep their data.
+
+Work is a function of what it is given alone. So it does not matter who does it, nor how often: what was lost
+with a worker is done again by another, and the result is the same.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Part = TypeVar("Part")
+Member = TypeVar("Member")
+
+
+class Crew(ABC, Generic[Member]):
+    """Members that were each made of a part of some data, where they work, and keep it."""
+
+    @abstractmethod
+    def each(self, work: Callable[[Member, Task], Result], tasks: Sequence[Task]) -> list[Result]:
+        """Let each member do its task, and return what they give, in the order of the parts.
+
+        Parameters
+        ----------
+        work : callable
+            Given a member and its task. It must not change the member in a way that later work depends on: a
+            member that was lost is made again, and does its task again.
+        tasks : sequence
+            As many as there are members.
+        """
+
+
+class Engine(ABC):
+    """Where work is done.
+
+    Attributes
+    ----------
+    workers : int
+        How many tasks are done at a time.
+    """
+
+    workers: int
+
+    @abstractmethod
+    def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Do tasks, and yield what each gives, in the order of the tasks.
+
+        No more of the tasks are taken in advance than workers need, so that results which nobody has asked
+        for yet do not pile up.
+
+        Parameters
+        ----------
+        work : callable
+            A function of a module, or a `functools.partial` of one: it may have to go to another machine.
+        tasks : iterable
+            What it is called with.
+        """
+
+    @abstractmethod
+    def crew(
+        self, make: Callable[[Part], Member], parts: Sequence[Part]
+    ) -> AbstractContextManager[Crew[Member]]:
+        """Return a crew with a member for each part, made by `make(part)`; it is dismissed with the block."""
