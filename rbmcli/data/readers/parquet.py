@@ -11,9 +11,10 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from rbmcli.data.ids import round_trips
+from rbmcli.data.metadata import check_foreign, decode_metadata
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile, first_bytes
-from rbmcli.data.storage import check_content, check_foreign, decode_metadata, read_parquet
+from rbmcli.data.storage import check_content, read_parquet
 from rbmcli.errors import DataError
 
 _ARROW_FILE = b"ARROW1"
@@ -63,7 +64,7 @@ def read_arrow_input(source: InputFile) -> RawTable:
             table.validate(full=True)
         except (ValueError, MemoryError) as error:
             raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
-    metadata = decode_metadata(table.schema, source.where)
+    metadata = decode_metadata(table.schema.metadata, source.where)
     if not metadata:
         check_foreign(first_bytes(source)[0], source.where)
     check_content(table, metadata, source.where)
