@@ -37,8 +37,8 @@ def ratings(rows: int = 50, first: int = 0) -> pa.Table:
 
 def both_ways(
     source: Any,
-    given_settings: InputSettings = InputSettings(),
-    rows: int = 7,  # noqa: B008
+    given_settings: InputSettings = InputSettings(),  # noqa: B008
+    rows: int = 7,
 ) -> tuple[pa.Table, pa.Table]:
     whole = read_ratings(source, given_settings)
     with open_ratings(source, given_settings, rows_at_once=rows) as read:
