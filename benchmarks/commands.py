@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Outcome:
         Processor time of all its threads.
     peak_bytes : int
         The most memory that it held at once.
+    wall_seconds : float
+        Seconds by the clock.
     """
 
     code: int
@@ -35,19 +38,25 @@ class Outcome:
     message: str
     cpu_seconds: float
     peak_bytes: int = 0
+    wall_seconds: float = 0.0
 
 
 class CommandFailedError(Exception):
     """A command that had to succeed did not."""
 
 
-def run_command(*arguments: object) -> Outcome:
-    """Run `rbmcli` with some arguments and `--json`, and return how it ended."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RBMCLI_")}
-    done = run_process(
-        [sys.executable, "-m", "rbmcli", *map(str, arguments), "--quiet", "--json"],
-        {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()])},
-    )
+def run_command(*arguments: object, started: Callable[[int], object] | None = None) -> Outcome:
+    """Run `rbmcli` with some arguments and `--json`, and return how it ended.
+
+    Parameters
+    ----------
+    *arguments
+        The command and its arguments.
+    started : callable or None
+        Called with the number of the process as soon as it runs.
+    """
+    command = [sys.executable, "-m", "rbmcli", *map(str, arguments), "--quiet", "--json"]
+    done = run_process(command, _environment(), started=started)
     told = json.loads(done.output) if done.code == 0 else {}
     return Outcome(
         done.code,
@@ -56,7 +65,29 @@ def run_command(*arguments: object) -> Outcome:
         _error(done.talk),
         done.cpu_seconds,
         done.peak_bytes,
+        done.wall_seconds,
     )
+
+
+def knows_option(command: str, option: str) -> bool:
+    """Return whether a command of `rbmcli` has an option, by its help."""
+    told = run_process(
+        [sys.executable, "-m", "rbmcli", command, "--help"], {**_environment(), "COLUMNS": "200"}
+    )
+    return option in told.output.split()
+
+
+def run_module(name: str, *arguments: object) -> None:
+    """Run a module of the benchmarks in a process of its own.
+
+    Raises
+    ------
+    CommandFailedError
+        If it fails; with the last line that it says.
+    """
+    done = run_process([sys.executable, "-m", name, *map(str, arguments)], _environment())
+    if done.code:
+        raise CommandFailedError(f"{name}: {(done.talk.strip() or str(done.code)).splitlines()[-1]}")
 
 
 def needed(outcome: Outcome) -> Outcome:
@@ -70,6 +101,11 @@ def needed(outcome: Outcome) -> Outcome:
     if outcome.code:
         raise CommandFailedError(f"exit code {outcome.code}: {outcome.message}")
     return outcome
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RBMCLI_")}
+    return {**kept, "PYTHONPATH": os.pathsep.join([str(ROOT), *_python_path()])}
 
 
 def _python_path() -> list[str]:
