@@ -30,6 +30,8 @@ class Outcome:
         The most memory that it held at once.
     wall_seconds : float
         Seconds by the clock.
+    talk : str
+        What it wrote to standard error.
     """
 
     code: int
@@ -39,13 +41,16 @@ class Outcome:
     cpu_seconds: float
     peak_bytes: int = 0
     wall_seconds: float = 0.0
+    talk: str = ""
 
 
 class CommandFailedError(Exception):
     """A command that had to succeed did not."""
 
 
-def run_command(*arguments: object, started: Callable[[int], object] | None = None) -> Outcome:
+def run_command(
+    *arguments: object, started: Callable[[int], object] | None = None, quiet: bool = True
+) -> Outcome:
     """Run `rbmcli` with some arguments and `--json`, and return how it ended.
 
     Parameters
@@ -54,8 +59,17 @@ def run_command(*arguments: object, started: Callable[[int], object] | None = No
         The command and its arguments.
     started : callable or None
         Called with the number of the process as soon as it runs.
+    quiet : bool
+        Whether it is to tell warnings and errors only.
     """
-    command = [sys.executable, "-m", "rbmcli", *map(str, arguments), "--quiet", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "rbmcli",
+        *map(str, arguments),
+        *(["--quiet"] if quiet else []),
+        "--json",
+    ]
     done = run_process(command, _environment(), started=started)
     told = json.loads(done.output) if done.code == 0 else {}
     return Outcome(
@@ -66,7 +80,13 @@ def run_command(*arguments: object, started: Callable[[int], object] | None = No
         done.cpu_seconds,
         done.peak_bytes,
         done.wall_seconds,
+        done.talk,
     )
+
+
+def objects_of(talk: str) -> list[dict[str, Any]]:
+    """Return what a command told with `--log-format json`, one object for each line that is one."""
+    return [json.loads(line) for line in talk.splitlines() if line.startswith('{"time"')]
 
 
 def knows_option(command: str, option: str) -> bool:
@@ -115,4 +135,5 @@ def _python_path() -> list[str]:
 
 def _error(talk: str) -> str:
     marked = [line.partition("error: ")[2] for line in talk.splitlines() if "rbmcli: error: " in line]
+    marked += [told["message"] for told in objects_of(talk) if told["level"] == "error"]
     return marked[-1] if marked else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -58,23 +59,33 @@ class TestMeasuring:
                 assert row["wall_seconds"] > 0.1
                 assert row["cpu_seconds"] > 0.1
 
-    def test_an_epoch_is_the_difference_of_two_trainings_by_the_epochs_between_them(
+    def test_processor_time_of_an_epoch_is_the_difference_of_two_trainings_by_the_epochs_between_them(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         bench = Bench(tmp_path, "tiny", Size(60, 40, 10_000_000), threads=1)
-        told = {"1": 5.0, "5": 11.0}
-
-        def run(*arguments: object, output: Path) -> dict[str, Any]:
-            seconds = told[str(arguments[-1])]
-            return {"wall_seconds": seconds, "cpu_seconds": 2 * seconds, "peak_bytes": 1, "own_peak_bytes": 1}
-
-        monkeypatch.setattr(bench, "_run", run)
+        spent = {1: 10.0, 5: 22.0}
+        monkeypatch.setattr(
+            bench,
+            "_train",
+            lambda epochs: {
+                "cpu_seconds": spent[epochs],
+                "epoch_seconds": [9.0, 1.0, 2.0, 4.0, 9.0][:epochs],
+            },
+        )
 
         epoch = bench.epoch()
 
         assert epoch["epochs_apart"] == 4
-        assert epoch["wall_seconds"] == pytest.approx(1.5)
         assert epoch["cpu_seconds"] == pytest.approx(3.0)
+        assert epoch["wall_seconds"] == pytest.approx(3.0)
+        assert epoch["fastest_wall_seconds"] == 1.0
+
+    def test_of_each_epoch_the_command_tells_how_long_it_took(self, rows: list[dict[str, Any]]) -> None:
+        (epoch,) = (row for row in rows if row["step"] == "epoch")
+
+        assert len(epoch["training_of_one_epoch"]["epoch_seconds"]) == 1
+        assert 0 < epoch["fastest_wall_seconds"] <= epoch["wall_seconds"]
+        assert epoch["wall_seconds"] < epoch["training_of_one_epoch"]["wall_seconds"]
 
     def test_training_has_all_ratings_and_its_model_is_the_one_that_is_asked(self, folder: Path) -> None:
         work = folder / "work" / "tiny"
@@ -97,12 +108,15 @@ class TestMeasuring:
         assert after.keys() == before.keys()
         assert [step for step in before if after[step] != before[step]] == ["predict"]
 
-    def test_a_command_that_fails_is_told_without_folders(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("step", ["prepare", "epoch"])
+    def test_a_command_that_fails_is_told_with_its_error_and_without_folders(
+        self, tmp_path: Path, step: str
+    ) -> None:
         bench = Bench(tmp_path, "none", Size(60, 40, 700), threads=1)
 
-        row = bench.measure("prepare")
+        row = bench.measure(step)
 
-        assert row["outcome"].startswith("failed: exit code")
+        assert re.match(r"failed: exit code \d: \w+", row["outcome"])
         assert str(tmp_path) not in row["outcome"]
 
     def test_options_that_a_command_does_not_have_are_known(self) -> None:
