@@ -100,12 +100,14 @@ class Planted:
     def weights(self) -> np.ndarray:
         """The weights W: float32, shape (items, hidden, levels)."""
         generator = self._generator(3)
-        scale = 2.0 / np.sqrt(self.hidden)
-        of_unit = generator.standard_normal(self.hidden)
+        # The first units tell most, as the first factors of real ratings do: weights are as 1 / j.
+        strength = 1.0 / np.arange(1, self.hidden + 1)
+        strength *= 2.0 / np.linalg.norm(strength)
+        of_unit = strength * generator.standard_normal(self.hidden)
         # So that users differ as much for any seed.
         of_unit *= _OF_USERS * 2.0 / np.linalg.norm(of_unit)
-        of_pair = _OF_TASTE * scale * generator.standard_normal((self.size.items, self.hidden))
-        of_extremes = _OF_EXTREMES * scale * generator.standard_normal((self.size.items, self.hidden))
+        of_pair = _OF_TASTE * strength * generator.standard_normal((self.size.items, self.hidden))
+        of_extremes = _OF_EXTREMES * strength * generator.standard_normal((self.size.items, self.hidden))
         slope = (of_unit + of_pair)[..., None] * self._position
         return (slope + of_extremes[..., None] * (self._position**2 - 0.5)).astype(np.float32)
 
