@@ -10,7 +10,7 @@ ONLY := defaults
 # What a failed command leaves behind must not pass for a finished file.
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults lint reference bench bench-peers clean
+.PHONY: help demo test test-faults lint reference bench bench-peers bench-scale clean
 
 help: ## List the targets.
 	@awk -F ': .*## ' '/^[a-z-]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -105,7 +105,12 @@ bench-peers: .venv/installed .venv-peers/installed ## Compare with other rating 
 	$(BIN)/python -m benchmarks.peers $(if $(DATA),--data $(DATA)) --folder peers --json peers.json \
 	    $(if $(SETS),--only $(SETS)) $(if $(TOOLS),--tools $(TOOLS))
 
+# Five gigabytes of disk, and half an hour, most of it for a hundred million ratings.
+bench-scale: .venv/installed ## Measure the commands on 1, 10 and 100 million ratings, drawn into DATA=FOLDER.
+	$(BIN)/python -m benchmarks.scale $(or $(DATA),scale) $(if $(SIZES),--sizes $(SIZES)) $(if $(STEPS),--only $(STEPS)) \
+	    --json scale.json
+
 clean: ## Remove the environment, the demo and every cache.
-	rm -rf .venv .venv-peers demo peers build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -f speed.json accuracy.json peers.json
+	rm -rf .venv .venv-peers demo peers scale build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -f speed.json accuracy.json peers.json scale.json
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

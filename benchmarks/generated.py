@@ -6,6 +6,7 @@ tail. What users like follows a few hidden traits, so that a model has something
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,10 +64,31 @@ def generated_ratings(size: Size, seed: int = 0) -> pa.Table:
 def _ratings_of_users(size: Size, generator: np.random.Generator) -> np.ndarray:
     """Return how many ratings each user has: log-normal, about as in MovieLens, and `size.ratings` in all."""
     share = generator.lognormal(0.0, 1.0, size.users)
+    return ratings_in_all(size, lambda scale: scale * share / share.sum(), generator)
+
+
+def ratings_in_all(
+    size: Size, at_scale: Callable[[float], np.ndarray], generator: np.random.Generator
+) -> np.ndarray:
+    """Return how many ratings each user has, `size.ratings` in all.
+
+    Parameters
+    ----------
+    size : Size
+        How many users, items and ratings there are; a user has at least one rating, and one of an item.
+    at_scale : callable
+        Gives numbers of ratings, which need not be whole, that grow with what it is given.
+    generator : numpy.random.Generator
+        Draws the users that get one more or one less than that, to make up for rounding.
+
+    Returns
+    -------
+    ndarray of int64, shape (users,)
+    """
     low, high = 0.0, 2.0 * size.ratings * size.items
     for _ in range(100):
         scale = (low + high) / 2
-        counts = np.clip(np.rint(scale * share / share.sum()), 1, size.items).astype(np.int64)
+        counts = np.clip(np.rint(at_scale(scale)), 1, size.items).astype(np.int64)
         low, high = (scale, high) if counts.sum() < size.ratings else (low, scale)
     difference = size.ratings - int(counts.sum())
     while difference:

@@ -11,9 +11,12 @@ import dataclasses
 import resource
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parent.parent
+_LOOK_EVERY = 0.02
 
 
 def peak_of_this_process() -> int:
@@ -26,6 +29,39 @@ def peak_of_this_process() -> int:
                 return int(line.split()[1]) * 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+class OwnMemory:
+    """Looks every so often at how much memory of its own a process has: pages of files that it maps are not.
+
+    Parameters
+    ----------
+    pid : int
+        Number of the process. Those that it starts do not count.
+
+    Attributes
+    ----------
+    peak_bytes : int or None
+        The most that was seen so far; None where the system does not tell.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.peak_bytes: int | None = None
+        self._status = Path(f"/proc/{pid}/status")
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        while True:
+            try:
+                lines = self._status.read_text(encoding="ascii").splitlines()
+            except OSError:
+                return
+            told = [int(line.split()[1]) for line in lines if line.startswith(("RssAnon:", "RssShmem:"))]
+            if not told:
+                # It has ended, and is still waited for.
+                return
+            self.peak_bytes = max(self.peak_bytes or 0, sum(told) * 1024)
+            time.sleep(_LOOK_EVERY)
 
 
 def peak_of_training(ratings: Path | None, hidden: int = 0) -> int:

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +32,8 @@ class Ended:
         that only larger ones are told apart.
     too_long : bool
         Whether it was ended because its time was over.
+    wall_seconds : float
+        Seconds by the clock.
     """
 
     code: int
@@ -39,9 +42,15 @@ class Ended:
     cpu_seconds: float
     peak_bytes: int
     too_long: bool = False
+    wall_seconds: float = 0.0
 
 
-def run_process(command: Sequence[str], environment: Mapping[str, str], limit: float | None = None) -> Ended:
+def run_process(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    limit: float | None = None,
+    started: Callable[[int], object] | None = None,
+) -> Ended:
     """Run a command in the folder of the project, and return how it ended.
 
     Parameters
@@ -52,9 +61,14 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], limit: f
         All of its environment.
     limit : float or None
         Seconds by the clock after which it is killed.
+    started : callable or None
+        Called with the number of the process as soon as it runs.
     """
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as talk:
+        began = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=dict(environment), stdout=output, stderr=talk)
+        if started is not None:
+            started(process.pid)
         over = threading.Event()
 
         def end() -> None:
@@ -66,6 +80,7 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], limit: f
         timer.start()
         # Not `Popen.wait`, which does not tell what the process used.
         _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
         timer.cancel()
         process.returncode = os.waitstatus_to_exitcode(status)
         texts = []
@@ -74,4 +89,4 @@ def run_process(command: Sequence[str], environment: Mapping[str, str], limit: f
             texts.append(file.read().decode(errors="replace"))
     peak = used.ru_maxrss if sys.platform == "darwin" else used.ru_maxrss * 1024
     spent = used.ru_utime + used.ru_stime
-    return Ended(process.returncode, texts[0], texts[1], spent, peak, over.is_set())
+    return Ended(process.returncode, texts[0], texts[1], spent, peak, over.is_set(), seconds)

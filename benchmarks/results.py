@@ -35,3 +35,11 @@ def write_json(path: Path, result: dict[str, Any]) -> None:
     text = json.dumps({"schema_version": SCHEMA_VERSION, **result}, indent=2, allow_nan=False)
     temporary.write_text(text + "\n", encoding="utf-8")
     temporary.replace(path)
+
+
+def put_between_marks(page: Path, name: str, text: str) -> bool:
+    """Put text between `<!-- name -->` and `<!-- /name -->` of a page; return if it has both."""
+    marked = re.compile(rf"(?<=<!-- {name} -->\n).*?(?=<!-- /{name} -->)", re.DOTALL)
+    before = page.read_text(encoding="utf-8")
+    page.write_text(marked.sub(lambda _: text, before), encoding="utf-8")
+    return bool(marked.search(before))

@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import print_table
+from benchmarks.results import print_table, put_between_marks
 
 Row = dict[str, Any]
 
-_MARKED = re.compile(r"(?<=<!-- peers -->\n).*?(?=<!-- /peers -->)", re.DOTALL)
 _MEGABYTE = 1e6
 
 
@@ -164,11 +162,8 @@ def main() -> int:
     told = in_markdown(json.loads(chosen.result.read_text(encoding="utf-8")))
     if not chosen.page:
         print(told, end="")
-        return 0
-    page = chosen.page.read_text(encoding="utf-8")
-    if not _MARKED.search(page):
+    elif not put_between_marks(chosen.page, "peers", told):
         parser.error(f"{chosen.page}: the marks for the tables are not there")
-    chosen.page.write_text(_MARKED.sub(lambda _: told, page), encoding="utf-8")
     return 0
 
 
