@@ -79,7 +79,7 @@ class DivergenceLearner(Learner):
         self.parameters = parameters
         self.velocity = Parameters(*(np.zeros_like(array) for array in parameters))
         self.batches, self.scratch, self.row_bias, self.settings = batches, scratch, row_bias, settings
-        levels = [batch.level if settings.persistent else batch.level[:0] for batch in batches]
+        levels = [batch.level for batch in batches] if settings.persistent else []
         self.chain = np.concatenate([np.empty(0, np.uint8), *levels])
         self.chains = np.split(self.chain, np.cumsum([len(level) for level in levels])[:-1])
 
@@ -98,7 +98,7 @@ class DivergenceLearner(Learner):
         batch = self.batches[place]
         loss = contrastive_divergence(
             batch,
-            self.chains[place],
+            self.chains[place] if settings.persistent else self.chain,
             self.parameters,
             self.velocity,
             self.row_bias,
