@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rbmcli.data.levels import Levels
+from rbmcli.data.metadata import described
 from rbmcli.data.schemas import PREDICTIONS
-from rbmcli.data.storage import described, read_footer
+from rbmcli.data.storage import read_footer
 
 
 class PredictionsError(Exception):

@@ -43,13 +43,19 @@ def concatenate(named_tables: Sequence[tuple[pa.Table, str]], progress: Progress
         table = pa.concat_tables(tables, promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"{', '.join(names)}: columns do not go together: {error}") from None
-    latest = pc.max(table.column("timestamp")).as_py() if "timestamp" in table.column_names else None
-    if latest is not None and latest >= _LIKELY_NO_SECONDS:
-        progress.warn(
-            f"{names[0]}: timestamps up to {latest} are after the year 5000 as seconds: "
-            "is --timestamp-unit right?"
-        )
+    check_timestamps(table, names[0], progress)
     return table
+
+
+def check_timestamps(table: pa.Table, where: str, progress: Progress) -> bool:
+    """Return whether all timestamps are likely ones, and warn if not."""
+    latest = pc.max(table.column("timestamp")).as_py() if "timestamp" in table.column_names else None
+    if latest is None or latest < _LIKELY_NO_SECONDS:
+        return True
+    progress.warn(
+        f"{where}: timestamps up to {latest} are after the year 5000 as seconds: is --timestamp-unit right?"
+    )
+    return False
 
 
 def _same_ids(tables: list[pa.Table], progress: Progress) -> list[pa.Table]:

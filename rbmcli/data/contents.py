@@ -18,17 +18,46 @@ import pyarrow.compute as pc
 _Part = Callable[[pa.Array], Any]
 
 
-def content_hash(table: pa.Table) -> str:
-    """Return the blake2b hash (16 bytes, hexadecimal) of a table's columns: names, types and values.
+class ContentHash:
+    """The blake2b hash (16 bytes, hexadecimal) of a table's columns: names, types and values.
 
-    It does not depend on how the columns are cut into chunks, nor on what stands behind a null.
+    The table may come in pieces. The hash does not depend on where they are cut, nor on what stands behind a
+    null.
+
+    Parameters
+    ----------
+    schema : pyarrow.Schema
+        Columns of the table.
     """
-    state = hashlib.blake2b(digest_size=16)
-    for field, column in zip(table.schema, table.columns, strict=True):
-        state.update(_head(field, len(column)))
-        for part in _parts(column.type, column.null_count > 0):
-            for chunk in column.chunks:
-                state.update(part(chunk))
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self._schema, self._rows = schema, 0
+        self._parts = [
+            [(part, hashlib.blake2b(digest_size=16)) for part in _parts(field.type)] for field in schema
+        ]
+
+    def update(self, table: pa.Table) -> None:
+        """Add the rows of the next piece."""
+        self._rows += table.num_rows
+        for column, parts in zip(table.columns, self._parts, strict=True):
+            for part, state in parts:
+                for chunk in column.chunks:
+                    state.update(part(chunk))
+
+    def hexdigest(self) -> str:
+        """Return the hash of all rows so far."""
+        whole = hashlib.blake2b(digest_size=16)
+        for field, parts in zip(self._schema, self._parts, strict=True):
+            whole.update(_head(field, self._rows))
+            for _, state in parts:
+                whole.update(state.digest())
+        return whole.hexdigest()
+
+
+def content_hash(table: pa.Table) -> str:
+    """Return the hash of a table in memory."""
+    state = ContentHash(table.schema)
+    state.update(table)
     return state.hexdigest()
 
 
@@ -64,14 +93,27 @@ def _plain_name(kind: pa.DataType) -> str:
     return re.sub(r" \('\w+'\)", "", str(kind).replace("<item:", "<element:"))
 
 
-def _parts(kind: pa.DataType, has_nulls: bool) -> Iterator[_Part]:
-    """Yield what to take from each chunk of a column, one after the other, so that chunks do not matter."""
-    if has_nulls:
-        yield lambda chunk: _bytes_of(chunk.is_valid())
+class _Nulls:
+    """Where the nulls are among all values of a column, which comes chunk by chunk."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+
+    def __call__(self, chunk: pa.Array) -> np.ndarray:
+        """Return the places of the nulls of the next chunk."""
+        first, self._seen = self._seen, self._seen + len(chunk)
+        if not chunk.null_count:
+            return np.empty(0, np.int64)
+        return np.flatnonzero(_flags(chunk.is_null())) + first
+
+
+def _parts(kind: pa.DataType) -> Iterator[_Part]:
+    """Yield what to take from each chunk of a column, so that it does not matter where a chunk ends."""
+    yield _Nulls()
     if pa.types.is_dictionary(kind):
-        yield from _after(lambda chunk: chunk.cast(kind.value_type), _parts(kind.value_type, False))
+        yield from _after(lambda chunk: chunk.cast(kind.value_type), _parts(kind.value_type))
     elif pa.types.is_boolean(kind):
-        yield lambda chunk: _bytes_of(chunk.fill_null(False))
+        yield lambda chunk: _flags(chunk.fill_null(False))
     elif pa.types.is_primitive(kind):
         same_width = {8: pa.int8(), 16: pa.int16(), 32: pa.int32(), 64: pa.int64()}[kind.bit_width]
         yield lambda chunk: chunk.view(same_width).fill_null(0).to_numpy()
@@ -80,14 +122,13 @@ def _parts(kind: pa.DataType, has_nulls: bool) -> Iterator[_Part]:
         yield _characters
     elif pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
         yield lambda chunk: pc.list_value_length(chunk).fill_null(0).to_numpy().astype(np.int64)
-        # A column of lists does not count the nulls inside of them.
-        yield from _after(lambda chunk: chunk.flatten(), _parts(kind.value_type, True))
+        yield from _after(lambda chunk: chunk.flatten(), _parts(kind.value_type))
     elif pa.types.is_struct(kind):
         for index, field in enumerate(kind):
-            yield from _after(partial(_child, index), _parts(field.type, True))
+            yield from _after(partial(_child, index), _parts(field.type))
     elif pa.types.is_string(kind) or pa.types.is_binary(kind):
         wide = pa.large_string() if pa.types.is_string(kind) else pa.large_binary()
-        yield from _after(lambda chunk: chunk.cast(wide), _parts(wide, False))
+        yield from _after(lambda chunk: chunk.cast(wide), _parts(wide))
     else:
         # Rare types, such as decimals and maps.
         yield lambda chunk: "".join(f"{value!r};" for value in chunk.to_pylist()).encode()
@@ -106,7 +147,7 @@ def _child(index: int, chunk: pa.StructArray) -> pa.Array:
     return chunk.flatten()[index]
 
 
-def _bytes_of(flags: pa.BooleanArray) -> np.ndarray:
+def _flags(flags: pa.BooleanArray) -> np.ndarray:
     return flags.to_numpy(zero_copy_only=False)
 
 

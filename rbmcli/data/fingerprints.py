@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
@@ -10,8 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rbmcli.data.levels import Levels
+from rbmcli.data.metadata import digest
 from rbmcli.data.ordering import PairCodes
-from rbmcli.data.storage import digest
+
+LEVELS = b"levels"
+"""Label of fingerprints over levels."""
 
 
 def ratings_fingerprint(table: pa.Table, levels: Levels) -> str:
@@ -25,7 +29,7 @@ def ratings_fingerprint(table: pa.Table, levels: Levels) -> str:
         The scale; a rating that is on no level counts as one more level.
     """
     index = levels.assign(table.column("rating").to_numpy())
-    return _fingerprint(table, index, b"levels")
+    return _fingerprint(table, index, LEVELS)
 
 
 def run_fingerprint(table: pa.Table, settings: dict[str, Any]) -> str:
@@ -38,8 +42,12 @@ def run_fingerprint(table: pa.Table, settings: dict[str, Any]) -> str:
     settings : dict
         What else decides which files the run makes.
     """
-    text = json.dumps(settings, sort_keys=True, allow_nan=False)
-    return _fingerprint(table, table.column("rating").to_numpy(), text.encode())
+    return _fingerprint(table, table.column("rating").to_numpy(), run_label(settings))
+
+
+def run_label(settings: dict[str, Any]) -> bytes:
+    """Return what the fingerprint of a run says of its settings."""
+    return json.dumps(settings, sort_keys=True, allow_nan=False).encode()
 
 
 def column_fingerprint(table: pa.Table, name: str) -> str:
@@ -55,6 +63,35 @@ def column_fingerprint(table: pa.Table, name: str) -> str:
     return _fingerprint(table, np.asarray(table.column(name), dtype=np.float64), name.encode())
 
 
+class Fingerprint:
+    """The blake2b hash over the sorted user and item columns and one of values, which may come in pieces."""
+
+    def __init__(self) -> None:
+        self._states = [hashlib.blake2b(digest_size=16) for _ in range(5)]
+        self._rows = 0
+
+    def update(self, user: pa.ChunkedArray, item: pa.ChunkedArray, values: np.ndarray) -> None:
+        """Add the next rows in the order of a file: by user, item and value."""
+        self._rows += len(values)
+        for place, column in ((0, user), (2, item)):
+            for state, part in zip(self._states[place:], _id_bytes(column), strict=False):
+                state.update(part)
+        self._states[4].update(np.ascontiguousarray(values).tobytes())
+
+    def hexdigest(self, user: pa.DataType, item: pa.DataType, label: bytes) -> str:
+        """Return the hash of all rows so far.
+
+        Parameters
+        ----------
+        user, item : pyarrow.DataType
+            Types of the ids.
+        label : bytes
+            What is said of all rows together.
+        """
+        told = f"{user} {item} {self._rows}".encode()
+        return digest(label, told, *(state.digest() for state in self._states))
+
+
 def _fingerprint(table: pa.Table, values: np.ndarray, label: bytes) -> str:
     codes = PairCodes.of(table)
     keys = codes.keys()
@@ -63,16 +100,17 @@ def _fingerprint(table: pa.Table, values: np.ndarray, label: bytes) -> str:
         # The value is a third key, for tables in which a pair repeats.
         order = np.lexsort((values, keys))
         users, items, values = users.take(pa.array(order)), items.take(pa.array(order)), values[order]
-    return digest(label, *_id_bytes(users), *_id_bytes(items), values.tobytes())
+    state = Fingerprint()
+    state.update(users, items, values)
+    return state.hexdigest(users.type, items.type, label)
 
 
-def _id_bytes(column: pa.ChunkedArray) -> list[bytes]:
-    """Return bytes that tell ids apart, whatever chunks the column is in."""
+def _id_bytes(column: pa.ChunkedArray) -> tuple[Any, bytes]:
+    """Return numbers, and texts, that tell ids apart, whatever chunks the column is in."""
     if pa.types.is_int64(column.type):
-        return [b"int64", column.to_numpy().tobytes()]
+        return column.to_numpy(), b""
     lengths = pc.binary_length(column).to_numpy().astype(np.int64)
-    texts = b"".join(_text_bytes(chunk) for chunk in column.chunks)
-    return [b"string", lengths.tobytes(), texts]
+    return lengths, b"".join(_text_bytes(chunk) for chunk in column.chunks)
 
 
 def _text_bytes(chunk: pa.StringArray) -> bytes:

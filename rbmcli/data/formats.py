@@ -1,4 +1,4 @@
-"""The formats that a table can be written in besides Parquet: an Arrow stream, CSV, and JSON Lines.
+"""The texts that a table can be written as: CSV, and JSON Lines.
 
 Text is made column by column by Arrow, which is as fast as writing Parquet. Numbers get the shortest text
 that gives them back.
@@ -12,7 +12,6 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 
 ENDINGS = {
     ".parquet": "parquet",
@@ -32,22 +31,8 @@ def format_of(asked: str, target: object) -> str:
     return ENDINGS.get(PurePath(str(target).partition("?")[0]).suffix.lower(), "parquet")
 
 
-def write_arrow(table: pa.Table, file: BinaryIO) -> None:
-    """Write the Arrow IPC stream format."""
-    with pa.ipc.new_stream(file, table.schema) as writer:
-        writer.write_table(table, max_chunksize=_BLOCK_ROWS)
-
-
-def write_csv(table: pa.Table, file: BinaryIO) -> None:
-    """Write CSV with a line of names; a list of fixed size becomes columns NAME_1, NAME_2 and so on.
-
-    Other lists and structures become JSON in a cell.
-    """
-    pyarrow.csv.write_csv(_flat(table), file)
-
-
 def write_json_lines(table: pa.Table, file: BinaryIO) -> None:
-    """Write one JSON object a line; what is no number in JSON, such as NaN, becomes null."""
+    """Write rows as one JSON object a line; what is no number in JSON, such as NaN, becomes null."""
     names = [json.dumps(name, ensure_ascii=False) for name in table.column_names]
     for at in range(0, table.num_rows, _BLOCK_ROWS):
         block = table.slice(at, _BLOCK_ROWS).combine_chunks()
@@ -59,7 +44,11 @@ def write_json_lines(table: pa.Table, file: BinaryIO) -> None:
         file.write("".join(lines.to_pylist()).encode())
 
 
-def _flat(table: pa.Table) -> pa.Table:
+def flat(table: pa.Table) -> pa.Table:
+    """Return a table for CSV: a list of fixed size becomes columns NAME_1, NAME_2 and so on.
+
+    Other lists and structures become JSON in a cell.
+    """
     names, columns = [], []
     for name, column in zip(table.column_names, table.columns, strict=True):
         if pa.types.is_fixed_size_list(column.type):
@@ -86,7 +75,7 @@ def _cells(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.string()).fill_null("null")
     if pa.types.is_fixed_size_list(kind) and not column.null_count:
-        values = _flat(pa.table({"": column}))
+        values = flat(pa.table({"": column}))
         joined = pc.binary_join_element_wise(*map(_cells, values.columns), ", ")
         return pc.binary_join_element_wise("[", joined, "]", "")
     return _as_json(column)

@@ -33,8 +33,8 @@ __all__ = ["Source", "check_same_run", "read_pairs", "read_ratings", "read_users
 
 
 @dataclass(frozen=True)
-class _Part:
-    """What one of several inputs holds."""
+class Part:
+    """What one of several inputs holds, or a piece of one."""
 
     table: pa.Table
     metadata: dict[str, Any]
@@ -84,7 +84,7 @@ def read_ratings(
     check_same_run(*((part.metadata, part.where) for part in parts))
     where = parts[0].where if len(parts) == 1 else f"{parts[0].where} and {len(parts) - 1} more"
     table = concatenate([(part.table, part.where) for part in parts], progress)
-    metadata = _common_metadata(parts)
+    metadata = common_metadata(parts)
     table, n_duplicates = resolve_duplicates(
         table, settings.duplicates, levels or Levels.from_metadata(metadata), where
     )
@@ -186,9 +186,9 @@ def _read_part(
     needs_rating: bool,
     needs_item: bool = True,
     timestamps: bool = False,
-) -> _Part:
+) -> Part:
     with open_raw(source, settings, progress, min_columns=1 + needs_item + needs_rating) as raw:
-        return _part_of(
+        return part_of(
             raw,
             settings,
             rejections,
@@ -199,16 +199,17 @@ def _read_part(
         )
 
 
-def _part_of(
+def part_of(
     raw: RawTable,
     settings: InputSettings,
     rejections: Rejections,
     progress: Progress,
     *,
     needs_rating: bool,
-    needs_item: bool,
-    timestamps: bool,
-) -> _Part:
+    needs_item: bool = True,
+    timestamps: bool = False,
+) -> Part:
+    """Return what a raw table holds: columns found and named, bad rows left out, types of ids settled."""
     names = raw.table.column_names
     check_distinct(names, raw.where)
     is_ratings = raw.metadata.get("format") == RATINGS.format
@@ -250,7 +251,7 @@ def _part_of(
         table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
     metadata = raw.metadata if is_ratings or not needs_rating else {}
     rating_name = names[roles["rating"]] if "rating" in roles else None
-    return _Part(table, metadata, raw.where, checked.n_read, timestamp, rating_name)
+    return Part(table, metadata, raw.where, checked.n_read, timestamp, rating_name)
 
 
 def _seconds(
@@ -272,7 +273,8 @@ def _settled_ids(
     return normalise_ids(column, name, raw.where, id_type=settings.id_type, from_text=raw.from_text)
 
 
-def _common_metadata(parts: list[_Part]) -> dict[str, Any]:
+def common_metadata(parts: list[Part]) -> dict[str, Any]:
+    """Return the metadata of one input, or what those of one run of prepare have in common."""
     first = parts[0].metadata
     if len(parts) == 1:
         return first

@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.data.metadata import digest
 from rbmcli.data.schemas import CHECKPOINT
-from rbmcli.data.storage import digest, read_parquet, write_table
+from rbmcli.data.storage import read_parquet
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError
 from rbmcli.models.checkpoint import Key
 from rbmcli.models.fit_state import FitState

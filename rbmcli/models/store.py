@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.data.metadata import digest
 from rbmcli.data.outputs import Target
 from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.schemas import MODEL
-from rbmcli.data.storage import digest, read_parquet, write_table
+from rbmcli.data.storage import read_parquet
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models import (
     autoencoder_file,

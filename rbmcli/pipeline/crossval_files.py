@@ -18,9 +18,11 @@ import pyarrow as pa
 
 from rbmcli.data.folders import Folder, check_folder, folder_of
 from rbmcli.data.locks import locked
+from rbmcli.data.metadata import decode_metadata
 from rbmcli.data.outputs import STANDARD_OUTPUT, Target, local_path, output_errors, remove_partial
-from rbmcli.data.schemas import METRICS, PREDICTIONS
-from rbmcli.data.storage import read_footer, read_parquet, under_contract, write_table, write_to
+from rbmcli.data.schemas import METRICS, PREDICTIONS, Contract
+from rbmcli.data.storage import read_footer, read_parquet
+from rbmcli.data.writing import write_table, write_to
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.pipeline.crossval_fold import COMMAND, FoldPredictions, plain
 from rbmcli.pipeline.prepared_files import SUCCESS
@@ -188,16 +190,21 @@ class CrossvalFolder:
 
     def write_all(self, predictions: pa.Table, metrics: pa.Table, metadata: dict[str, Any]) -> None:
         """Write the predictions of all folds together, described already, the figures, and `_SUCCESS`."""
+        told = decode_metadata(predictions.schema.metadata, ALL_PREDICTIONS)
         files = {
-            ALL_PREDICTIONS: predictions,
-            ALL_METRICS: under_contract(metrics, METRICS, metadata, self.target(ALL_METRICS)),
+            ALL_PREDICTIONS: partial(_write_table, predictions, PREDICTIONS, told),
+            ALL_METRICS: partial(_write_table, metrics, METRICS, metadata),
         }
         text = (json.dumps({"command": COMMAND, "data": metadata["data"]}) + "\n").encode()
         self._folder.replace(
-            {name: partial(write_to, table) for name, table in files.items()},
+            files,
             (SUCCESS, partial(_write, text)),
             (),
         )
+
+
+def _write_table(table: pa.Table, contract: Contract, metadata: dict[str, Any], file: BinaryIO) -> None:
+    write_to(table, file, contract=contract, metadata=metadata)
 
 
 def _write(content: bytes, file: BinaryIO) -> None:

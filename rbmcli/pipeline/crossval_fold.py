@@ -13,7 +13,7 @@ import pyarrow as pa
 from rbmcli.config import PredictSettings
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.schemas import PREDICTIONS
-from rbmcli.data.storage import under_contract
+from rbmcli.data.writing import under_contract
 from rbmcli.errors import RbmcliError
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.crossval_figures import FoldFigures, figures_of

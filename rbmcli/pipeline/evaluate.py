@@ -17,8 +17,8 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import FROM_MODEL, METRICS
-from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable
+from rbmcli.data.writing import write_table
 from rbmcli.errors import UsageError
 from rbmcli.models.moments import FIGURES
 from rbmcli.pipeline.evaluation import EvaluateResult

@@ -16,8 +16,8 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, told_target
 from rbmcli.data.schemas import METRICS
-from rbmcli.data.storage import write_table
 from rbmcli.data.tables import PairsTable
+from rbmcli.data.writing import write_table
 from rbmcli.models.ranking import Judged, judge, ranking_values
 from rbmcli.pipeline.evaluation_input import as_list
 from rbmcli.pipeline.gates import check_gates, parse_gates

@@ -30,7 +30,7 @@ from rbmcli.config import (
 from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
-from rbmcli.data.storage import write_to
+from rbmcli.data.writing import write_to
 from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.blend_members import members_of
 from rbmcli.models.exploration import candidates

@@ -13,9 +13,10 @@ import pyarrow as pa
 from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
+from rbmcli.data.metadata import described
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import FROM_MODEL, PREDICTIONS
-from rbmcli.data.storage import described, write_table
+from rbmcli.data.writing import write_table
 from rbmcli.models.kinds import predictor_of
 from rbmcli.models.predictor import SOURCE_NAMES, Answers
 from rbmcli.pipeline.asking import Model, question_metadata

@@ -13,11 +13,11 @@ from rbmcli.data.filtering import well_rated
 from rbmcli.data.fingerprints import ratings_fingerprint, run_fingerprint
 from rbmcli.data.intake import Source, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
+from rbmcli.data.metadata import described
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.outputs import Target, told_target
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS, split_parts
-from rbmcli.data.storage import described
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 
@@ -18,7 +18,8 @@ from rbmcli.data.paths import exists, is_folder
 from rbmcli.data.remote import is_remote, plain_path
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS
-from rbmcli.data.storage import read_footer, under_contract, write_table, write_to
+from rbmcli.data.storage import read_footer
+from rbmcli.data.writing import write_table, write_to
 from rbmcli.errors import RbmcliError, UsageError
 
 SUCCESS = "_SUCCESS"
@@ -166,18 +167,21 @@ def write_parts(
         return {WHOLE: os.fspath(output)}
     folder = folder_of(output)
     files = {f"{name}.parquet": part for name, part in parts.items()}
-    described = {
-        file: under_contract(part, RATINGS, metadata[file.removesuffix(".parquet")], folder.target(file))
-        for file, part in files.items()
-    }
     success = {"inputs": input_names(inputs, output), "run": metadata[next(iter(parts))]["run"]}
     text = json.dumps(success) + "\n"
     folder.replace(
-        {file: partial(write_to, table) for file, table in described.items()},
+        {
+            file: partial(_write_part, table, metadata[file.removesuffix(".parquet")])
+            for file, table in files.items()
+        },
         (SUCCESS, lambda file: _write_text(file, text)),
         _FILE_NAMES - set(files),
     )
     return {name: folder.target(f"{name}.parquet") for name in parts}
+
+
+def _write_part(part: pa.Table, metadata: dict[str, Any], file: BinaryIO) -> None:
+    write_to(part, file, contract=RATINGS, metadata=metadata)
 
 
 def _write_text(file: Any, text: str) -> None:

@@ -13,10 +13,11 @@ from rbmcli.config import InputSettings, RecommendSettings
 from rbmcli.data.formats import format_of
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, read_users
+from rbmcli.data.metadata import described
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.data.schemas import RECOMMENDATIONS
-from rbmcli.data.storage import described, write_table
+from rbmcli.data.writing import write_table
 from rbmcli.errors import MismatchError
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories

@@ -15,7 +15,7 @@ from rbmcli.data.formats import format_of
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.readers.opening import Source
 from rbmcli.data.schemas import NEIGHBOURS
-from rbmcli.data.storage import write_table
+from rbmcli.data.writing import write_table
 from rbmcli.errors import MismatchError
 from rbmcli.models.kinds import has_vectors
 from rbmcli.models.similarity import nearest

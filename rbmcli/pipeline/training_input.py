@@ -15,9 +15,9 @@ from rbmcli.data.fingerprints import column_fingerprint, ratings_fingerprint, ru
 from rbmcli.data.ids import align_ids
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
+from rbmcli.data.metadata import digest
 from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import split_random
-from rbmcli.data.storage import digest
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.cli.text_plots import HEIGHT, Marks, marks_for, reliability_plot, training_curve
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, PREDICTIONS
-from rbmcli.data.storage import encode_metadata
 from rbmcli.models.store import save_model
 from tests.small_ratings import trained
 

@@ -16,8 +16,8 @@ import pytest
 
 from rbmcli.config import InputSettings
 from rbmcli.data.intake import check_same_run, read_pairs, read_ratings
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, RATINGS
-from rbmcli.data.storage import encode_metadata
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.progress import Progress
 

@@ -14,7 +14,7 @@ import pytest
 from rbmcli.config import InputSettings
 from rbmcli.data.intake import read_pairs, read_ratings
 from rbmcli.data.schemas import RATINGS
-from rbmcli.data.storage import write_table
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError, MismatchError
 
 

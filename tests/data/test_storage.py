@@ -20,7 +20,8 @@ from rbmcli.data.schemas import (
     RECOMMENDATIONS,
     Contract,
 )
-from rbmcli.data.storage import read_footer, read_parquet, write_table
+from rbmcli.data.storage import read_footer, read_parquet
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError, MismatchError, RbmcliError
 
 TYPES = {
@@ -140,7 +141,7 @@ def test_a_path_that_is_no_file_is_refused(tmp_path: Path, make: Any) -> None:
 def test_metadata_whose_name_is_damaged_are_not_those_of_another_tool(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
     write_table(RATING, path, RATINGS, {"seed": 1})
-    metadata = pq.read_schema(path).metadata[METADATA_KEY]
+    metadata = pq.read_metadata(path).metadata[METADATA_KEY]
     pq.write_table(RATING.replace_schema_metadata({b"rbmclj": metadata}), path)
 
     for read in (read_parquet, read_footer):
@@ -151,7 +152,7 @@ def test_metadata_whose_name_is_damaged_are_not_those_of_another_tool(tmp_path: 
 def test_a_footer_that_tells_of_other_columns_is_refused_before_any_is_read(tmp_path: Path) -> None:
     path = tmp_path / "file.parquet"
     write_table(RATING, path, RATINGS, {"seed": 1})
-    metadata = pq.read_schema(path).metadata
+    metadata = pq.read_metadata(path).metadata
     pq.write_table(RATING.rename_columns(["user", "item", "score"]).replace_schema_metadata(metadata), path)
 
     with pytest.raises(DataError, match="its columns are not those"):

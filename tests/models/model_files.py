@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, MODEL
-from rbmcli.data.storage import encode_metadata, read_parquet
+from rbmcli.data.storage import read_parquet
 from rbmcli.models.rbm import Rbm
 
 

@@ -209,7 +209,7 @@ def test_damage_of_a_member_is_told(tmp_path: Path, blend: BlendModel) -> None:
         rbmcli.load_model(path)
 
     rbmcli.save_model(blend, path)
-    metadata = json.loads(pa.parquet.read_schema(path).metadata[b"rbmcli"])
+    metadata = json.loads(pa.parquet.read_metadata(path).metadata[b"rbmcli"])
     metadata["members"][1]["settings"]["hidden"] = 7
     rewrite(path, {"members": metadata["members"]})
     with pytest.raises(DataError, match="damaged"):

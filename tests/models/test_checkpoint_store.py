@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rbmcli.data.schemas import CHECKPOINT
-from rbmcli.data.storage import read_parquet, write_table
+from rbmcli.data.storage import read_parquet
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.models import checkpoint_store
 from rbmcli.models.checkpoint_store import load_checkpoint, save_checkpoint

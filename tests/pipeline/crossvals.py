@@ -42,4 +42,4 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def metadata_of(path: Path) -> dict[str, Any]:
     """Return what a file says of itself."""
-    return json.loads(pq.read_schema(path).metadata[b"rbmcli"])
+    return json.loads(pq.read_metadata(path).metadata[b"rbmcli"])

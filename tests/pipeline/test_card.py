@@ -14,7 +14,8 @@ from markdown_it import MarkdownIt
 
 import rbmcli
 from rbmcli.data.schemas import MODEL
-from rbmcli.data.storage import read_footer, write_table
+from rbmcli.data.storage import read_footer
+from rbmcli.data.writing import write_table
 from rbmcli.errors import MismatchError, UsageError
 from rbmcli.models.kinds import has_vectors
 from rbmcli.models.rating_model import RatingModel

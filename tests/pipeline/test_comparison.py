@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, METRICS, PREDICTIONS
-from rbmcli.data.storage import encode_metadata, read_parquet
+from rbmcli.data.storage import read_parquet
 from rbmcli.errors import MismatchError
 from rbmcli.models.bootstrap import paired_intervals
 from rbmcli.models.moments import FIGURES, moments_of

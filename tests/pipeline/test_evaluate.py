@@ -16,8 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.config import InputSettings, PredictSettings
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, METRICS, PREDICTIONS, RATINGS
-from rbmcli.data.storage import encode_metadata, read_parquet, write_table
+from rbmcli.data.storage import read_parquet
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.evaluation import EvaluateResult

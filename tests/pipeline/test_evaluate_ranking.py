@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.config import RankingSettings
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, METRICS, RATINGS
-from rbmcli.data.storage import encode_metadata, read_parquet
+from rbmcli.data.storage import read_parquet
 from rbmcli.errors import GateError, UsageError
 from rbmcli.models.bootstrap import intervals, paired_intervals
 from rbmcli.models.ranking import MEANS, RANKING_FIGURES, judge, mean_moments, ranking_values

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, METRICS, RATINGS
-from rbmcli.data.storage import encode_metadata, write_table
+from rbmcli.data.writing import write_table
 from rbmcli.errors import DataError
 from rbmcli.pipeline.inspect import inspect
 from tests.pipeline.broken_off import Run
@@ -109,7 +110,7 @@ def test_a_file_that_breaks_its_contract_says_so(tmp_path: Path) -> None:
 def test_a_file_whose_columns_another_tool_has_changed_is_bad_data(tmp_path: Path) -> None:
     path = tmp_path / "ratings.parquet"
     write_table(ratings(), path, RATINGS, {})
-    schema = pq.read_schema(path)
+    schema = pq.read_metadata(path)
     pq.write_table(ratings().drop_columns("rating").replace_schema_metadata(schema.metadata), path)
 
     with pytest.raises(DataError, match="its columns are not those that its rbmcli metadata tell of"):

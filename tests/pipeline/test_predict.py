@@ -180,7 +180,7 @@ def test_the_metadata_tell_model_history_and_settings(tmp_path: Path) -> None:
 
     result = rbmcli.predict(model, ratings(), ratings(), tmp_path / "p.parquet")
 
-    schema = pq.read_schema(tmp_path / "p.parquet")
+    schema = pq.read_metadata(tmp_path / "p.parquet")
     metadata = json.loads(schema.metadata[METADATA_KEY])
     assert result.path == tmp_path / "p.parquet"
     assert metadata["format"] == "predictions"

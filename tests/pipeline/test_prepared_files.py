@@ -93,7 +93,7 @@ def test_a_prepared_folder_stays_whole_where_writing_another_fails(
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     written = []
 
-    def fail(table: pa.Table, file: Any) -> None:
+    def fail(table: pa.Table, file: Any, **_: Any) -> None:
         written.append(table)
         file.write(b"half")
         if len(written) == ["train", "valid", "test"].index(at) + 1:

@@ -10,8 +10,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from rbmcli.config import InputSettings, RankingSettings, RecommendSettings
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, RATINGS, RECOMMENDATIONS
-from rbmcli.data.storage import encode_metadata
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.evaluate_files import evaluate_files

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rbmcli.data.metadata import encode_metadata
 from rbmcli.data.schemas import METADATA_KEY, PREDICTIONS
-from rbmcli.data.storage import encode_metadata
 from rbmcli.errors import DataError, UsageError
 from rbmcli.pipeline.evaluate import evaluate
 from rbmcli.pipeline.segments import parse_segments

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
+from rbmcli.data.metadata import decode_metadata
 from rbmcli.data.readers.jsonl import read_jsonl
 from rbmcli.data.readers.parquet import raw_from_table, read_arrow_input, read_parquet_input
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import open_input
 from rbmcli.data.readers.text import read_text
-from rbmcli.data.storage import decode_metadata
 from rbmcli.errors import DataError
 from rbmcli.progress import Progress
 
@@ -78,4 +78,4 @@ def _raw_of_memory(source: Any) -> RawTable:
             f"the {type(source).__name__} given is no table: {error}",
             hint="give a path, an Arrow table or a pandas frame",
         ) from None
-    return raw_from_table(table, _IN_MEMORY, decode_metadata(table.schema, _IN_MEMORY))
+    return raw_from_table(table, _IN_MEMORY, decode_metadata(table.schema.metadata, _IN_MEMORY))

@@ -10,10 +10,12 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 
+from rbmcli.data.columns import check_distinct
 from rbmcli.data.ids import round_trips
+from rbmcli.data.metadata import check_foreign, decode_metadata
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile, first_bytes
-from rbmcli.data.storage import check_content, check_foreign, decode_metadata, read_parquet
+from rbmcli.data.storage import check_content, read_footer, read_parquet
 from rbmcli.errors import DataError
 
 _ARROW_FILE = b"ARROW1"
@@ -63,7 +65,7 @@ def read_arrow_input(source: InputFile) -> RawTable:
             table.validate(full=True)
         except (ValueError, MemoryError) as error:
             raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
-    metadata = decode_metadata(table.schema, source.where)
+    metadata = decode_metadata(table.schema.metadata, source.where)
     if not metadata:
         check_foreign(first_bytes(source)[0], source.where)
     check_content(table, metadata, source.where)
@@ -72,41 +74,90 @@ def read_arrow_input(source: InputFile) -> RawTable:
 
 def _read_folder(folder: Path, where: str) -> pa.Table:
     """Return the rows of all files, with a column for each key=value in the names of folders."""
-    paths = _files_below(folder, where)
-    if not paths:
-        raise DataError(f"{where}: holds no Parquet file", hint="name the file or folder that holds the rows")
+    paths = files_below(folder, where)
+    schema, _ = common_schema(folder, paths, where)
     tables = []
     for path in paths:
         inside = path.relative_to(folder)
-        table, _ = read_parquet(path, name=f"{where}/{inside}")
-        for key, value in _partition_of(inside).items():
-            table = table.append_column(key, pa.array([value] * table.num_rows, pa.string()))
-        tables.append(table)
+        name = f"{where}/{inside}"
+        table, _ = read_parquet(path, name=name)
+        tables.append(in_schema(table, partition_of(inside), schema, name))
+    return pa.concat_tables(tables)
+
+
+def common_schema(folder: Path, paths: list[Path], where: str) -> tuple[pa.Schema, int]:
+    """Return the columns of the files of a folder, and how many rows they have together.
+
+    Each key=value in the names of folders is a column, of int64 if every value is the text of one.
+
+    Raises
+    ------
+    DataError
+        If the files do not go together.
+    """
+    schemas, rows, partitions = [], 0, []
+    for path in paths:
+        inside = path.relative_to(folder)
+        schema, _, footer = read_footer(path, name=f"{where}/{inside}")
+        schemas.append(schema.remove_metadata())
+        rows += footer.num_rows
+        partitions.append(partition_of(inside))
     try:
-        table = pa.concat_tables(tables, promote_options="permissive")
+        schema = pa.unify_schemas(schemas, promote_options="permissive")
     except pa.ArrowException as error:
         raise DataError(f"{where}: its files do not go together: {str(error).splitlines()[0]}") from None
-    for key in _partition_of(paths[0].relative_to(folder)):
-        index = table.schema.get_field_index(key)
-        column = table.column(index)
+    for key in dict.fromkeys(key for partition in partitions for key in partition):
+        values = pa.array([partition.get(key) for partition in partitions], pa.string())
         # As text first, because '007' read as a number would be another id.
-        if round_trips(column):
-            table = table.set_column(index, key, column.cast(pa.int64()))
-    return table
+        schema = schema.append(pa.field(key, pa.int64() if round_trips(values) else pa.string()))
+    check_distinct(schema.names, where)
+    return schema, rows
 
 
-def _files_below(folder: Path, where: str) -> list[Path]:
-    """Return all files of a folder in the order of their paths; a part that cannot be read is an error."""
+def in_schema(table: pa.Table, partition: dict[str, str | None], schema: pa.Schema, where: str) -> pa.Table:
+    """Return rows of one file, with its part of the names of folders, in the columns of all files.
+
+    Raises
+    ------
+    DataError
+        If a value does not fit.
+    """
+    for key, value in partition.items():
+        table = table.append_column(key, pa.array([value] * table.num_rows, pa.string()))
+    try:
+        columns = [
+            table.column(field.name).cast(field.type)
+            if field.name in table.column_names
+            else pa.nulls(table.num_rows, field.type)
+            for field in schema
+        ]
+    except pa.ArrowException as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"{where}: does not go together with the other files: {reason}") from None
+    return pa.table(columns, schema=schema)
+
+
+def files_below(folder: Path, where: str) -> list[Path]:
+    """Return all files of a folder in the order of their paths.
+
+    Raises
+    ------
+    DataError
+        If there are none, or a part of it cannot be read.
+    """
 
     def fail(error: OSError) -> None:
         """Raise the error of a folder that cannot be read."""
         raise DataError(f"{where}: cannot be read: {error.strerror}", hint="check who may read it") from None
 
     found = (Path(place) / name for place, _, names in os.walk(folder, onerror=fail) for name in names)
-    return sorted(path for path in found if path.is_file() and not _hidden(path, folder))
+    paths = sorted(path for path in found if path.is_file() and not _hidden(path, folder))
+    if not paths:
+        raise DataError(f"{where}: holds no Parquet file", hint="name the file or folder that holds the rows")
+    return paths
 
 
-def _partition_of(inside: Path) -> dict[str, str | None]:
+def partition_of(inside: Path) -> dict[str, str | None]:
     """Return the keys and values in the names of the folders that lead to a file."""
     pairs = (part.split("=", 1) for part in inside.parts[:-1] if "=" in part)
     return {unquote(key): None if value == _HIVE_NULL else unquote(value) for key, value in pairs}

@@ -1,0 +1,120 @@
+"""Any input as raw tables one after the other: Parquet by row groups, all else as one table."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from rbmcli.config import InputSettings
+from rbmcli.data.readers.opening import Source, open_raw
+from rbmcli.data.readers.parquet import common_schema, files_below, in_schema, partition_of, raw_from_table
+from rbmcli.data.readers.raw import RawTable
+from rbmcli.data.readers.sources import InputFile, open_input
+from rbmcli.data.storage import open_parquet
+from rbmcli.progress import Progress
+
+
+@dataclass(frozen=True)
+class RawPieces:
+    """An input in pieces.
+
+    Attributes
+    ----------
+    first : RawTable
+        The first piece, which may have no rows, but shows the columns of all.
+    rows : int
+        Rows of all pieces.
+    rest : iterator of RawTable
+        The other pieces, in order.
+    """
+
+    first: RawTable
+    rows: int
+    rest: Iterator[RawTable]
+
+
+@contextmanager
+def open_pieces(
+    source: Source, settings: InputSettings, progress: Progress, *, min_columns: int, rows_at_once: int
+) -> Iterator[RawPieces]:
+    """Open an input to read it piece by piece.
+
+    Parameters
+    ----------
+    source : path or table
+        As for `rbmcli.data.intake.read_ratings`.
+    settings : InputSettings
+        Format and layout.
+    progress : Progress
+        Told how far it is read.
+    min_columns : int
+        Columns needed at least, for the detection of a separator.
+    rows_at_once : int
+        Rows of a piece, at most, where the input comes in pieces.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read; while it is read, too.
+    """
+    with ExitStack() as stack:
+        if isinstance(source, str | os.PathLike):
+            found = stack.enter_context(open_input(source, settings.input_format))
+            if found.input_format == "parquet":
+                step = stack.enter_context(progress.step(f"reading {found.where}", _size(found.path)))
+                file = dataclasses.replace(found, advance=step.advance)
+                yield (
+                    _of_folder(file, rows_at_once)
+                    if file.path.is_dir()
+                    else _of_file(file, rows_at_once, stack)
+                )
+                return
+        raw = stack.enter_context(open_raw(source, settings, progress, min_columns=min_columns))
+        yield RawPieces(raw, raw.table.num_rows, iter(()))
+
+
+def _of_file(source: InputFile, rows_at_once: int, stack: ExitStack) -> RawPieces:
+    opened = open_parquet(source.path, name=source.where, rows_at_once=rows_at_once, advance=source.advance)
+    file = stack.enter_context(opened)
+    first = raw_from_table(file.schema.empty_table(), source.where, file.metadata)
+    return RawPieces(first, file.rows, _numbered(file.pieces, source.where, file.metadata))
+
+
+def _of_folder(source: InputFile, rows_at_once: int) -> RawPieces:
+    paths = files_below(source.path, source.where)
+    schema, rows = common_schema(source.path, paths, source.where)
+    first = raw_from_table(schema.empty_table(), source.where)
+    pieces = _of_files(source, paths, schema, rows_at_once)
+    return RawPieces(first, rows, _numbered(pieces, source.where, {}))
+
+
+def _of_files(
+    source: InputFile, paths: list[Path], schema: pa.Schema, rows_at_once: int
+) -> Iterator[pa.Table]:
+    for path in paths:
+        inside = path.relative_to(source.path)
+        name = f"{source.where}/{inside}"
+        with open_parquet(path, name=name, rows_at_once=rows_at_once, advance=source.advance) as file:
+            for piece in file.pieces:
+                yield in_schema(piece, partition_of(inside), schema, name)
+
+
+def _numbered(pieces: Iterator[pa.Table], where: str, metadata: dict[str, Any]) -> Iterator[RawTable]:
+    first = 1
+    for piece in pieces:
+        raw = raw_from_table(piece, where, metadata)
+        yield dataclasses.replace(raw, positions=np.arange(first, first + piece.num_rows))
+        first += piece.num_rows
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*.parquet") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files)
