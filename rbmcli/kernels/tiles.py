@@ -47,7 +47,7 @@ def _fours_below(column, limit, at, end):
 
 @inner_kernel
 def rows_from_levels(batch, parameters, form, level, first_row, last_row, sums, activation):
-    """a_j = b_j + sum_i W_ij^{k(i)} + sum_i D_ij of a run of rows, as `activate_from_levels` has it of one."""
+    """a_j = b_j + sum_i W_ij^{k(i)} + sum_i D_ij of a run of rows, as `activate_from_levels` for one."""
     total = sums if form.factors > 0 else activation
     for row in range(first_row, last_row):
         start_row(parameters, form, row, sums, activation)
@@ -88,7 +88,7 @@ def rows_from_shares(batch, parameters, form, share, first_row, last_row, sums, 
 
 @inner_kernel
 def _finish_rows(batch, parameters, form, first_row, last_row, sums, activation):
-    """Take the sums of a run of rows through the factors, if any, and add D, which also counts for unknown."""
+    """Take the sums of a run of rows through the factors, if any, and add D, that of unknown ones too."""
     for row in range(first_row, last_row):
         through_factors(parameters, form, row, sums, activation)
     if form.conditional:
