@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +32,7 @@ MOST_VALUES = 128
 SECOND = 128
 """What is added to the number of a rating of the second input."""
 
+_ROWS_AT_ONCE = 1 << 21
 _MAGIC = b"PAR1"
 
 
@@ -144,6 +145,18 @@ class _Numbers:
         return self.values.take(order), place
 
 
+def _larger(pieces: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """Join pieces, since numbering one costs as much as there are ids besides, however small it is."""
+    gathered: list[pa.Table] = []
+    for piece in pieces:
+        gathered.append(piece)
+        if sum(each.num_rows for each in gathered) >= _ROWS_AT_ONCE:
+            yield pa.concat_tables(gathered)
+            gathered = []
+    if gathered:
+        yield pa.concat_tables(gathered)
+
+
 def _coded(read: list[RatingsPieces]) -> CodedRatings | None:
     rows, schema = sum(each.rows for each in read), read[0].schema
     user, item = np.empty(rows, np.int32), np.empty(rows, np.int32)
@@ -152,7 +165,7 @@ def _coded(read: list[RatingsPieces]) -> CodedRatings | None:
     at = 0
     for place, each in enumerate(read):
         second = at if place else second
-        for piece in each.pieces:
+        for piece in _larger(each.pieces):
             taken = slice(at, at + piece.num_rows)
             user[taken], item[taken] = users.of(piece.column("user")), items.of(piece.column("item"))
             number = values.of(piece.column("rating"))
