@@ -63,7 +63,7 @@ _BLOCK_PAIRS = 1 << 20
 """Pairs that are scored at once, by `predict` and `recommend`."""
 
 _BATCH_BYTES, _SORTED_BYTES = 25, 12
-"""What a rating takes where the plans of all mini-batches are kept, and beside those kept where they are not."""
+"""What a rating takes where plans of all mini-batches are kept, and beside kept ones where they are not."""
 
 ROW_BYTES = 60
 """What a prediction takes beside its probabilities."""
