@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 
-from numba import get_num_threads, prange
+from numba import prange
 
 from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.divergence import (
@@ -29,7 +29,7 @@ def _hidden(batch, chain, parameters, row_bias, scratch, form, rule, key, move):
         for row in range(batch.rows.shape[0]):
             for k in range(row_bias.shape[1]):
                 scratch.row_bias[row, k] = row_bias[batch.rows[row], k]
-    runs = min(get_num_threads(), batch.row_chunk.shape[0] - 1)
+    runs = min(rule.runs, batch.row_chunk.shape[0] - 1)
     for run in prange(runs):
         hidden_key = derive(key, 2 * move)
         draws = move == 0

@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import get_num_threads, prange
+from numba import prange
 
 from rbmcli.kernels.arithmetic import derive, uniform
 from rbmcli.kernels.arrays import UNKNOWN
@@ -52,6 +52,8 @@ class Rule(NamedTuple):
         Whether weights hold D in them; then the form has no term D of its own.
     rate, momentum, decay : float32
         Learning rate, momentum, weight decay.
+    runs : int
+        In how many runs rows are walked, best one for each thread; it makes no difference to what comes out.
     """
 
     steps: int
@@ -61,6 +63,7 @@ class Rule(NamedTuple):
     rate: np.float32
     momentum: np.float32
     decay: np.float32
+    runs: int = 1
 
 
 @inner_kernel
@@ -160,8 +163,7 @@ def contrastive_divergence(batch, chain, parameters, velocity, row_bias, scratch
     float
         Sum of -log p(level | h) over the batch, in nats, in the first reconstruction of the data.
     """
-    # How rows are dealt out makes no difference to what comes out of each, so that a thread gets one run.
-    runs = min(get_num_threads(), batch.row_chunk.shape[0] - 1)
+    runs = min(rule.runs, batch.row_chunk.shape[0] - 1)
     column_chunks = batch.column_chunk.shape[0] - 1
     for row in range(batch.rows.shape[0]):
         for k in range(row_bias.shape[1]):

@@ -11,6 +11,7 @@ from rbmcli.config import ResolvedSettings
 from rbmcli.kernels.arrays import Batch, Form, Parameters, Scratch
 from rbmcli.kernels.backpropagation import Objective, backpropagate
 from rbmcli.kernels.divergence import Rule, contrastive_divergence
+from rbmcli.kernels.jit import threads
 from rbmcli.kernels.row_bias import Smoothing
 
 
@@ -94,6 +95,7 @@ class DivergenceLearner(Learner):
             rate=np.float32(settings.learning_rate / (1 + settings.rate_decay * epoch)),
             momentum=np.float32(settings.momentum_at(epoch)),
             decay=np.float32(settings.weight_decay),
+            runs=threads(),
         )
         batch = self.batches[place]
         loss = contrastive_divergence(
