@@ -333,7 +333,7 @@ def test_in_how_many_runs_rows_are_walked_makes_no_difference(kind):
                 np.testing.assert_array_equal(array, same)
 
 
-@pytest.mark.parametrize("kind", [PLAIN, KINDS["shared"]], ids=["plain", "shared"])
+@pytest.mark.parametrize("kind", [PLAIN, KINDS["shared, S=2"]], ids=["plain", "shared"])
 def test_rows_are_walked_in_tiles_where_there_are_many_columns(kind):
     problem = random_problem(
         Shape(rows=12, columns=3000, levels=5, hidden=6, density=0.02, unknown=0.005, kind=kind), seed=4
