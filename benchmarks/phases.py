@@ -12,7 +12,7 @@ from numba import prange
 
 from rbmcli.kernels.arithmetic import derive
 from rbmcli.kernels.divergence import (
-    _hidden_chunk,
+    _hidden_run,
     _reconstruct_chunk,
 )
 from rbmcli.kernels.divergence_updates import add_block, update_chunk, update_shared
@@ -29,10 +29,11 @@ def _hidden(batch, chain, parameters, row_bias, scratch, form, rule, key, move):
         for row in range(batch.rows.shape[0]):
             for k in range(row_bias.shape[1]):
                 scratch.row_bias[row, k] = row_bias[batch.rows[row], k]
-    for chunk in prange(batch.row_chunk.shape[0] - 1):
+    runs = min(rule.runs, batch.row_chunk.shape[0] - 1)
+    for run in prange(runs):
         hidden_key = derive(key, 2 * move)
         draws = move == 0
-        _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, draws, hidden_key)
+        _hidden_run(batch, parameters, form, rule, scratch, chain, run, runs, move, draws, hidden_key)
 
 
 @parallel_kernel

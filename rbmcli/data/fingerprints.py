@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rbmcli.data.blocks import blocks
 from rbmcli.data.levels import Levels
 from rbmcli.data.metadata import digest
 from rbmcli.data.ordering import PairCodes
@@ -61,6 +62,30 @@ def column_fingerprint(table: pa.Table, name: str) -> str:
         Column of numbers.
     """
     return _fingerprint(table, np.asarray(table.column(name), dtype=np.float64), name.encode())
+
+
+def fingerprint_in_order(
+    codes: PairCodes, values: np.ndarray, label: bytes, chosen: np.ndarray | None = None
+) -> str:
+    """Return the fingerprint of ratings that stand in the order of a file, no pair twice.
+
+    Parameters
+    ----------
+    codes : PairCodes
+        Users and items.
+    values : ndarray, shape (rows,)
+        Levels, or ratings.
+    label : bytes
+        `LEVELS`, or what `run_label` returns.
+    chosen : ndarray of bool, shape (rows,), optional
+        Which ratings; all by default.
+    """
+    state = Fingerprint()
+    for block in blocks(len(values)):
+        pick = slice(None) if chosen is None else chosen[block]
+        user, item = codes.user_codes[block][pick], codes.item_codes[block][pick]
+        state.update(codes.users.column(user), codes.items.column(item), values[block][pick])
+    return state.hexdigest(codes.users.type, codes.items.type, label)
 
 
 class Fingerprint:

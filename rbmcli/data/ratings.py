@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rbmcli.data.blocks import looked_up, marked_before
+
 
 @dataclass(frozen=True)
 class CompressedRows:
@@ -66,15 +68,26 @@ class CompressedRows:
         """Return the row of each rating, int32."""
         return np.repeat(np.arange(len(self), dtype=np.int32), np.diff(self.start))
 
+    def rows_of(self, block: slice) -> np.ndarray:
+        """Return the row of each rating of a slice from one rating to another, int32."""
+        first, last = np.searchsorted(self.start, (block.start, block.stop - 1), side="right") - 1
+        bounds = np.clip(self.start[first : last + 2], block.start, block.stop)
+        return np.repeat(np.arange(first, last + 1, dtype=np.int32), np.diff(bounds))
+
     def transposed(self) -> CompressedRows:
         """Return the same ratings with rows and columns exchanged."""
         return CompressedRows.build(self.column, self.row_of_each(), self.level, (self.columns, len(self)))
 
     def in_columns(self, chosen: np.ndarray) -> CompressedRows:
         """Return the ratings of the columns where the mask `chosen`, bool (N,), is true; N stays."""
-        keep = chosen[self.column]
-        shape = (len(self), self.columns)
-        return CompressedRows.build(self.row_of_each()[keep], self.column[keep], self.level[keep], shape)
+        return self.chosen(looked_up(chosen, self.column))
+
+    def chosen(self, which: np.ndarray) -> CompressedRows:
+        """Return the ratings where the mask `which`, bool (ratings,), is true; rows and columns stay."""
+        if which.all():
+            return self
+        start = marked_before(which, self.start)
+        return CompressedRows(start, self.column[which], self.level[which], self.columns)
 
     def level_of(self, row: np.ndarray, column: np.ndarray, *, missing: int) -> np.ndarray:
         """Return the level of the rating of each pair, uint8.

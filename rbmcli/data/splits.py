@@ -7,9 +7,12 @@ from the order of such hashes, so that they are of equal size.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from rbmcli.config import PrepareSettings
+from rbmcli.data.blocks import blocks
 from rbmcli.data.hashing import hash_ids, mix
 from rbmcli.data.ordering import PairCodes
 from rbmcli.errors import DataError
@@ -60,11 +63,13 @@ def split_parts(
 
 def split_random(codes: PairCodes, settings: PrepareSettings) -> np.ndarray:
     """Split each rating by itself: its hash, uniform in [0, 1), is below the test fraction, or valid's."""
-    # The upper 53 bits make a float64 in [0, 1) without rounding.
-    uniform = (_hash_pairs(codes, settings.seed) >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    parts = np.full(len(uniform), _TRAIN, dtype=np.uint8)
-    parts[uniform < settings.test_fraction + settings.valid_fraction] = _VALID
-    parts[uniform < settings.test_fraction] = _TEST
+    parts = np.full(len(codes.user_codes), _TRAIN, dtype=np.uint8)
+    for block, hashes in _hashed_pairs(codes, settings.seed):
+        # The upper 53 bits make a float64 in [0, 1) without rounding.
+        uniform = (hashes >> np.uint64(11)).astype(np.float64) * 2.0**-53
+        of_block = parts[block]
+        of_block[uniform < settings.test_fraction + settings.valid_fraction] = _VALID
+        of_block[uniform < settings.test_fraction] = _TEST
     return parts
 
 
@@ -97,11 +102,17 @@ def draw_folds(codes: PairCodes, folds: int, seed: int) -> np.ndarray:
 
 def _hash_pairs(codes: PairCodes, seed: int) -> np.ndarray:
     """Return a uint64 for each rating that depends on seed, user and item alone."""
+    return np.concatenate([np.empty(0, np.uint64), *(hashes for _, hashes in _hashed_pairs(codes, seed))])
+
+
+def _hashed_pairs(codes: PairCodes, seed: int) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yield the hashes of the ratings block by block, with which ratings these are."""
     mixed_seed = mix(np.array([seed], dtype=np.uint64))
     # Mixed between user and item, so that the pair (1, 2) differs from (2, 1).
     users = mix(hash_ids(codes.users.values) ^ mixed_seed)
     items = hash_ids(codes.items.values)
-    return mix(users[codes.user_codes] ^ items[codes.item_codes])
+    for block in blocks(len(codes.user_codes)):
+        yield block, mix(users[codes.user_codes[block]] ^ items[codes.item_codes[block]])
 
 
 def split_leave_last(codes: PairCodes, timestamps: np.ndarray, settings: PrepareSettings) -> np.ndarray:

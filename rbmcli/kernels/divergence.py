@@ -28,14 +28,13 @@ from rbmcli.kernels.divergence_updates import add_block, update_chunk, update_sh
 from rbmcli.kernels.groups import choose_level, softmax_block
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
 from rbmcli.kernels.rows import (
-    activate_from_levels,
-    activate_from_shares,
     row_key,
     sample_hidden,
     squash,
     to_features,
 )
 from rbmcli.kernels.shared import empty_blocks
+from rbmcli.kernels.tiles import rows_from_levels, rows_from_shares
 
 
 class Rule(NamedTuple):
@@ -53,6 +52,8 @@ class Rule(NamedTuple):
         Whether weights hold D in them; then the form has no term D of its own.
     rate, momentum, decay : float32
         Learning rate, momentum, weight decay.
+    runs : int
+        In how many runs rows are walked, best one for each thread; it makes no difference to what comes out.
     """
 
     steps: int
@@ -62,26 +63,27 @@ class Rule(NamedTuple):
     rate: np.float32
     momentum: np.float32
     decay: np.float32
+    runs: int = 1
 
 
 @inner_kernel
-def _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, draws, key):
-    """E[h | v] for the rows of a chunk, and the state that the next reconstruction starts from.
+def _hidden_run(batch, parameters, form, rule, scratch, chain, run, runs, move, draws, key):
+    """E[h | v] for a run of chunks of rows, and the state that the next reconstruction starts from.
 
     Move 0 is from the ratings, and move 1 of a persistent chain from where it was; any other from the
     reconstruction.
     """
-    from_chain = rule.persistent and move == 1
-    for row in range(batch.row_chunk[chunk], batch.row_chunk[chunk + 1]):
-        span = (batch.row_start[row], batch.row_rated[row], batch.row_start[row + 1])
-        sums = scratch.data_sums if move == 0 else scratch.model_sums
-        mean = scratch.data_hidden if move == 0 else scratch.model_hidden
-        features = scratch.data_features if move == 0 else scratch.model_features
-        if move == 0 or rule.sampled:
-            level = batch.level if move == 0 else (chain if from_chain else scratch.drawn)
-            activate_from_levels(parameters, form, batch.column, level, span, row, sums, mean)
-        else:
-            activate_from_shares(parameters, form, batch.column, scratch.outcome, span, row, sums, mean)
+    from_chain, chunks = rule.persistent and move == 1, batch.row_chunk.shape[0] - 1
+    first_row, last_row = batch.row_chunk[run * chunks // runs], batch.row_chunk[(run + 1) * chunks // runs]
+    sums = scratch.data_sums if move == 0 else scratch.model_sums
+    mean = scratch.data_hidden if move == 0 else scratch.model_hidden
+    features = scratch.data_features if move == 0 else scratch.model_features
+    if move == 0 or rule.sampled:
+        level = batch.level if move == 0 else (chain if from_chain else scratch.drawn)
+        rows_from_levels(batch, parameters, form, level, first_row, last_row, sums, mean)
+    else:
+        rows_from_shares(batch, parameters, form, scratch.outcome, first_row, last_row, sums, mean)
+    for row in range(first_row, last_row):
         squash(mean, row, form)
         to_features(parameters, form, mean, row, features)
         if draws:
@@ -161,17 +163,18 @@ def contrastive_divergence(batch, chain, parameters, velocity, row_bias, scratch
     float
         Sum of -log p(level | h) over the batch, in nats, in the first reconstruction of the data.
     """
-    row_chunks, column_chunks = batch.row_chunk.shape[0] - 1, batch.column_chunk.shape[0] - 1
+    runs = min(rule.runs, batch.row_chunk.shape[0] - 1)
+    column_chunks = batch.column_chunk.shape[0] - 1
     for row in range(batch.rows.shape[0]):
         for k in range(row_bias.shape[1]):
             scratch.row_bias[row, k] = row_bias[batch.rows[row], k]
     moves = rule.steps + 1 + (1 if rule.persistent else 0)
     loss = 0.0
     for move in range(moves):
-        for chunk in prange(row_chunks):
+        for run in prange(runs):
             hidden_key = derive(key, 2 * move)
             draws = move < moves - 1
-            _hidden_chunk(batch, parameters, form, rule, scratch, chain, chunk, move, draws, hidden_key)
+            _hidden_run(batch, parameters, form, rule, scratch, chain, run, runs, move, draws, hidden_key)
         if move == moves - 1:
             break
         for chunk in prange(column_chunks):

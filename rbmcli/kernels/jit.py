@@ -56,6 +56,11 @@ parallel_kernel: Decorator = _compiled(fastmath=_FLOATING_POINT, parallel=True)
 """Compile a function whose `numba.prange` loops run in several threads."""
 
 
+def threads() -> int:
+    """Return the number of threads of all parallel kernels."""
+    return int(numba.get_num_threads())
+
+
 def set_threads(threads: int | None) -> int:
     """Set the number of threads of all parallel kernels and return it.
 

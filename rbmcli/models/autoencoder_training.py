@@ -183,11 +183,7 @@ class _Learner:
         self.batches = plan_batches(rows, settings.batch_size or BATCH_ROWS, order)
         penalty = PENALTY if settings.penalty is None else settings.penalty
         self.decay = spread_penalty(penalty, self.batches, rows.columns)
-        self.work = Workspace.sized(
-            max((len(batch.rows) for batch in self.batches), default=0),
-            max((len(batch.column) for batch in self.batches), default=0),
-            weights,
-        )
+        self.work = Workspace.sized(*self.batches.largest, weights)
 
     def learn(self, epoch: int, progress: Progress) -> float:
         """Do an epoch, and return the mean loss of the ratings that were hidden."""

@@ -69,7 +69,13 @@ def resolved(settings: TrainSettings, shape: Shape) -> ResolvedSettings:
 
 
 def _batch_size(rows: int) -> int:
-    """Return rows of a mini-batch: a hundred, or fewer where an epoch would have less than five of them."""
+    """Return rows of a mini-batch: a hundred, or fewer where an epoch would have less than five of them.
+
+    Of very many rows an epoch would have thousands, and a column pays for an update in each that it is in:
+    then a mini-batch has a thousandth of the rows, up to five hundred.
+    """
+    if rows > 100_000:
+        return min(500, rows // 1000)
     return min(100, max(10, rows // 5))
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.errors import DivergenceError
-from rbmcli.kernels.arrays import Batch, Form, Parameters, Scratch
+from rbmcli.kernels.arrays import Parameters, Scratch
 from rbmcli.kernels.row_bias import row_biases
 from rbmcli.models.averaging import Average
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
@@ -131,7 +130,7 @@ class _Training:
         bias = np.zeros_like(tallies.counts)
         row_biases(tallies, data.smoothing, bias)
         also, form = data.also_rated is not None, self.form._replace(upper=self.form.upper[:0])
-        scratch = _scratch_for(self.batches, form)
+        scratch = Scratch.sized(*self.batches.largest, CHUNKS, form)
         return DivergenceLearner(
             parameters, form, self.batches, scratch, bias, self.settings, also_rated=also
         )
@@ -154,7 +153,7 @@ class _Training:
             parameters,
             self.form,
             self.batches,
-            _scratch_for(self.batches, self.form),
+            Scratch.sized(*self.batches.largest, CHUNKS, self.form),
             data.column_prior,
             data.smoothing,
             self.settings,
@@ -294,9 +293,3 @@ def fit(
         checkpoint.ended()
         raise
     return Fit(**vars(state.outcome()), parameters=best)
-
-
-def _scratch_for(batches: Sequence[Batch], form: Form) -> Scratch:
-    rows = max((len(batch.rows) for batch in batches), default=0)
-    ratings = max((len(batch.column) for batch in batches), default=0)
-    return Scratch.sized(rows, ratings, CHUNKS, form)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 
+from rbmcli.data.blocks import blocks
 from rbmcli.data.hashing import hash_ids, mix
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
@@ -32,6 +33,27 @@ def hash_ratings(user: np.ndarray, item_hash: np.ndarray, level: np.ndarray, use
     """
     totals = np.zeros(users, np.uint64)
     np.add.at(totals, user, mix(item_hash + level.astype(np.uint64) + np.uint64(1)))
+    return totals
+
+
+def hash_rows(ratings: CompressedRows, item_hash: np.ndarray, *, by_user: bool) -> np.ndarray:
+    """Return the same for each user of compressed rows.
+
+    Parameters
+    ----------
+    ratings : CompressedRows
+        Rows of users, or of items.
+    item_hash : ndarray of uint64
+        Hash of the id of each item.
+    by_user : bool
+        Whether rows are of users.
+    """
+    users = len(ratings) if by_user else ratings.columns
+    totals = np.zeros(users, np.uint64)
+    for block in blocks(ratings.n_ratings):
+        row = ratings.rows_of(block)
+        user, item = (row, ratings.column[block]) if by_user else (ratings.column[block], row)
+        totals += hash_ratings(user, item_hash[item], ratings.level[block], users)
     return totals
 
 

@@ -11,6 +11,7 @@ from rbmcli.config import ResolvedSettings
 from rbmcli.kernels.arrays import Batch, Form, Parameters, Scratch
 from rbmcli.kernels.backpropagation import Objective, backpropagate
 from rbmcli.kernels.divergence import Rule, contrastive_divergence
+from rbmcli.kernels.jit import threads
 from rbmcli.kernels.row_bias import Smoothing
 
 
@@ -79,7 +80,7 @@ class DivergenceLearner(Learner):
         self.parameters = parameters
         self.velocity = Parameters(*(np.zeros_like(array) for array in parameters))
         self.batches, self.scratch, self.row_bias, self.settings = batches, scratch, row_bias, settings
-        levels = [batch.level if settings.persistent else batch.level[:0] for batch in batches]
+        levels = [batch.level for batch in batches] if settings.persistent else []
         self.chain = np.concatenate([np.empty(0, np.uint8), *levels])
         self.chains = np.split(self.chain, np.cumsum([len(level) for level in levels])[:-1])
 
@@ -94,11 +95,12 @@ class DivergenceLearner(Learner):
             rate=np.float32(settings.learning_rate / (1 + settings.rate_decay * epoch)),
             momentum=np.float32(settings.momentum_at(epoch)),
             decay=np.float32(settings.weight_decay),
+            runs=threads(),
         )
         batch = self.batches[place]
         loss = contrastive_divergence(
             batch,
-            self.chains[place],
+            self.chains[place] if settings.persistent else self.chain,
             self.parameters,
             self.velocity,
             self.row_bias,

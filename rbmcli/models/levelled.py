@@ -12,6 +12,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.row_bias import Smoothing
 from rbmcli.kernels.scoring import NOT_OWN, Asked
 from rbmcli.models.also_rated import beyond_ratings
+from rbmcli.models.compression import compressed
 from rbmcli.models.day_bias import Occasions, day_offsets
 from rbmcli.models.defaults import Shape
 from rbmcli.models.training_data import Validation
@@ -33,6 +34,8 @@ class LevelledRatings:
         Users and items of pairs whose rating is unknown, as positions in `codes`, -1 for one not there.
     day : ndarray of int64, or None
         Day of each rating, where it is to count.
+    by_user : CompressedRows or None
+        The same ratings in rows of users, where they stand in that order already.
     """
 
     codes: PairCodes
@@ -40,6 +43,7 @@ class LevelledRatings:
     rating: np.ndarray
     also_rated: tuple[np.ndarray, np.ndarray] | None = None
     day: np.ndarray | None = None
+    by_user: CompressedRows | None = None
 
     def axes(self, by: str) -> tuple[np.ndarray, np.ndarray]:
         """Return row and column of each rating."""
@@ -48,17 +52,19 @@ class LevelledRatings:
 
     def rows(self, by: str, chosen: np.ndarray | None = None) -> CompressedRows:
         """Return all ratings, or those where the mask `chosen` is true, in compressed rows."""
+        if self.by_user is not None and by == "user":
+            return self.by_user if chosen is None else self.by_user.chosen(chosen)
         row, column = self.axes(by)
         shape = (len(self.codes.users), len(self.codes.items))
         pick = slice(None) if chosen is None else chosen
-        return CompressedRows.build(
-            row[pick], column[pick], self.level[pick], shape if by == "user" else shape[::-1]
-        )
+        return compressed(row[pick], column[pick], self.level[pick], shape if by == "user" else shape[::-1])
 
     def order(self, by: str, chosen: np.ndarray) -> np.ndarray:
         """Return the ratings where the mask `chosen` is true, as positions in the order of their rows."""
         row, column = self.axes(by)
         at = np.flatnonzero(chosen)
+        if self.by_user is not None and by == "user":
+            return at
         return at[np.lexsort((column[at], row[at]))]
 
     def validation(self, by: str, chosen: np.ndarray, offset: np.ndarray | None) -> Validation:

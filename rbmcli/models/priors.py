@@ -6,19 +6,24 @@ import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.data.ratings import CompressedRows
+from rbmcli.kernels.counting import count_each, count_levels_of_each, count_levels_of_rows
 from rbmcli.kernels.row_bias import Smoothing, Tallies, row_biases, tally_rows
+from rbmcli.models.compression import transposed
 
 
 def global_prior(level: np.ndarray, levels: int) -> np.ndarray:
     """Return the share of each level among all ratings, float32 (K,), with one rating added to each."""
-    counts = np.bincount(level, minlength=levels) + 1.0
-    return (counts / counts.sum()).astype(np.float32)
+    counts = np.zeros(max(levels, 256), np.int64)
+    count_each(level, counts)
+    smooth = counts[:levels] + 1.0
+    return (smooth / smooth.sum()).astype(np.float32)
 
 
 def level_counts(index: np.ndarray, level: np.ndarray, count: int, levels: int) -> np.ndarray:
     """Return how often each of `count` indices comes with each level, int64 (count, K)."""
-    key = index.astype(np.int64) * levels + level
-    return np.bincount(key, minlength=count * levels).reshape(count, levels)
+    counts = np.zeros((count, levels), np.int64)
+    count_levels_of_each(index, level, counts)
+    return counts
 
 
 def column_counts(ratings: CompressedRows, levels: int) -> np.ndarray:
@@ -28,7 +33,9 @@ def column_counts(ratings: CompressedRows, levels: int) -> np.ndarray:
 
 def row_counts(ratings: CompressedRows, levels: int) -> np.ndarray:
     """Return n_u^k, the ratings of each row at each level, int64 (R, K)."""
-    return level_counts(ratings.row_of_each(), ratings.level, len(ratings), levels)
+    counts = np.zeros((len(ratings), levels), np.int64)
+    count_levels_of_rows(ratings.start, ratings.level, counts)
+    return counts
 
 
 def standardised(values: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -113,7 +120,7 @@ def column_base_rates(
     """
     first = smoothed(column_counts(ratings, len(prior)), prior, of_columns)
     of_row = _shifted(prior, tallies_of(ratings, first, of_rows), of_rows)
-    return _shifted(prior, tallies_of(ratings.transposed(), of_row, of_columns), of_columns)
+    return _shifted(prior, tallies_of(transposed(ratings), of_row, of_columns), of_columns)
 
 
 def tallies_of(ratings: CompressedRows, column_prior: np.ndarray, smoothing: Smoothing) -> Tallies:

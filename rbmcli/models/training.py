@@ -13,9 +13,10 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
+from rbmcli.models.compression import starts_of
 from rbmcli.models.exploration import explore
 from rbmcli.models.form import form_of
-from rbmcli.models.histories import hash_ratings
+from rbmcli.models.histories import hash_rows
 from rbmcli.models.levelled import LevelledRatings, shape_of
 from rbmcli.models.priors import row_counts, smoothed, smoothings
 from rbmcli.models.rbm import Rbm
@@ -112,10 +113,9 @@ def _assemble(
     record: dict[str, Any],
 ) -> Rbm:
     codes, by_user = ratings.codes, settings.by == "user"
-    user, item = (kept.row_of_each(), kept.column) if by_user else (kept.column, kept.row_of_each())
-    hashes = hash_ratings(user, hash_ids(codes.items.values)[item], kept.level, len(codes.users))
+    hashes = hash_rows(kept, hash_ids(codes.items.values), by_user=by_user)
     # A column without a rating to fit has no parameters: the model does not know it.
-    is_fitted = np.bincount(fitted.ratings.column, minlength=kept.columns) > 0
+    is_fitted = np.diff(starts_of(fitted.ratings.column, kept.columns)) > 0
     known = kept.in_columns(is_fitted)
     of_columns, of_rows = smoothings(settings, levels.values, fitted.global_prior)
     counts = row_counts(known, len(levels))
@@ -131,7 +131,7 @@ def _assemble(
         row_ids=row_ids.take(row),
         column_ids=column_ids.take(column),
         row_ratings=counts.sum(axis=1)[row],
-        column_ratings=np.bincount(known.column, minlength=known.columns)[column],
+        column_ratings=np.diff(starts_of(known.column, known.columns))[column],
         row_prior=smoothed(counts[row], fitted.global_prior, of_columns),
         column_prior=column_prior[column],
         global_prior=fitted.global_prior,

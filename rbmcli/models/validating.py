@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
+from rbmcli.data.blocks import blocks
 from rbmcli.kernels.arrays import Form, Parameters
 from rbmcli.kernels.scoring import score_pairs
 from rbmcli.models.states import row_states
@@ -38,7 +39,9 @@ class Validator:
             self.settings.inference == "exact",
             self.probability,
         )
-        error = self.probability @ self.level_values - self.validation.rating
+        error = np.empty(len(self.probability), np.float64)
+        for block in blocks(len(error)):
+            error[block] = self.probability[block] @ self.level_values - self.validation.rating[block]
         true = self.probability[self.on_level, self.validation.level[self.on_level]]
         nll = -np.log(np.maximum(true.astype(np.float64), _SMALLEST_PROBABILITY))
         return float(np.sqrt(np.mean(error**2))), float(nll.mean()) if len(nll) else None

@@ -36,6 +36,7 @@ from rbmcli.models.blend_members import members_of
 from rbmcli.models.exploration import candidates
 from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
+from rbmcli.models.plan import PLANS_KEPT
 from rbmcli.models.store import bytes_of
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
@@ -61,9 +62,11 @@ _KERNEL_BYTES = 60_000_000
 _BLOCK_PAIRS = 1 << 20
 """Pairs that are scored at once, by `predict` and `recommend`."""
 
-_BATCH_BYTES = 25
+_BATCH_BYTES, _SORTED_BYTES = 25, 12
+"""What a rating takes where plans of all mini-batches are kept, and beside kept ones where they are not."""
+
 ROW_BYTES = 60
-"""What a rating takes in the plan of the mini-batches, and a prediction beside its probabilities."""
+"""What a prediction takes beside its probabilities."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         "levels": given.levels.describe(),
         "held_out": int(given.held_out.sum()),
     }
-    memory = peak_memory() + shape.ratings * _BATCH_BYTES
+    memory = peak_memory() + min(shape.ratings * _BATCH_BYTES, shape.ratings * _SORTED_BYTES + PLANS_KEPT)
     if isinstance(given.settings, BlendSettings | EnsembleSettings):
         members = members_of(given.settings, shape)
         parts = [training_plan(replace(given, settings=each.settings), each.settings) for each in members]

@@ -11,7 +11,14 @@ import pyarrow as pa
 
 from rbmcli.config import AnyTrainSettings, InputSettings, LevelSettings, PrepareSettings, TrainSettings
 from rbmcli.data.duplicates import resolve_duplicates
-from rbmcli.data.fingerprints import column_fingerprint, ratings_fingerprint, run_fingerprint
+from rbmcli.data.fingerprints import (
+    LEVELS,
+    column_fingerprint,
+    fingerprint_in_order,
+    ratings_fingerprint,
+    run_fingerprint,
+    run_label,
+)
 from rbmcli.data.ids import align_ids
 from rbmcli.data.intake import Source, check_same_run, read_pairs, read_ratings
 from rbmcli.data.levels import Levels, bin_levels, choose_levels
@@ -23,6 +30,7 @@ from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models.day_bias import days_of
 from rbmcli.models.levelled import LevelledRatings
+from rbmcli.pipeline.coded_training import CodedInput, read_coded_training
 from rbmcli.progress import Progress
 
 
@@ -32,8 +40,9 @@ class TrainingInput:
 
     Attributes
     ----------
-    table : pyarrow.Table
-        Columns `user`, `item` and `rating`: the ratings, and after them those given for validation.
+    table : pyarrow.Table or None
+        Columns `user`, `item` and `rating`: the ratings, and after them those given for validation. None
+        where they were read piece by piece, and stand in the order of files.
     ratings : LevelledRatings
         The same on levels.
     held_out : ndarray of bool
@@ -46,7 +55,7 @@ class TrainingInput:
         That of the ratings without those given for validation.
     """
 
-    table: pa.Table
+    table: pa.Table | None
     ratings: LevelledRatings
     held_out: np.ndarray
     levels: Levels
@@ -61,20 +70,33 @@ class TrainingInput:
 
     def fingerprints(self) -> dict[str, Any]:
         """Return what tells all data of a run from other data, by what it is; None for what there is not."""
-        table, valid = self.table, None
-        if self.settings.validation == "file":
-            table, valid = (table.filter(pa.array(part)) for part in (~self.held_out, self.held_out))
+        ratings, valid = self._data_fingerprints()
         day, also_rated, edges = self.ratings.day, self.ratings.also_rated, self.levels.edges
-        dated = None if day is None else self.table.append_column("day", pa.array(day))
+        dated = None
+        if self.table is not None and day is not None:
+            dated = self.table.append_column("day", pa.array(day))
         pairs = None if also_rated is None else np.unique(np.stack(also_rated), axis=1).tobytes()
         return {
-            "ratings": run_fingerprint(table, {}),
-            "validation ratings": None if valid is None else run_fingerprint(valid, {}),
+            "ratings": ratings,
+            "validation ratings": valid,
             "levels": [float(value) for value in self.levels.values],
             "edges of the bins": None if edges is None else [float(edge) for edge in edges],
             "also-rated pairs": None if pairs is None else digest(pairs),
             "days of the ratings": None if dated is None else column_fingerprint(dated, "day"),
         }
+
+    def _data_fingerprints(self) -> tuple[str, str | None]:
+        """Return those of the ratings and of the validation ratings, if these were given."""
+        parts = [~self.held_out, self.held_out] if self.settings.validation == "file" else [None]
+        if self.table is None:
+            found = [
+                fingerprint_in_order(self.ratings.codes, self.ratings.rating, run_label({}), part)
+                for part in parts
+            ]
+        else:
+            tables = [self.table if part is None else self.table.filter(pa.array(part)) for part in parts]
+            found = [run_fingerprint(table, {}) for table in tables]
+        return found[0], (found[1] if len(found) > 1 else None)
 
 
 def read_training(
@@ -88,6 +110,10 @@ def read_training(
 ) -> TrainingInput:
     """Read and check what `train` is given, put it on levels, and hold a part out; raises as `train`."""
     settings = _with_validation(settings, valid is not None)
+    if not settings.needs_days:
+        coded = read_coded_training(ratings, valid, input_settings, level_settings, progress)
+        if coded is not None:
+            return _from_coded(coded, also_rated, settings, input_settings, progress)
     read = read_ratings(ratings, input_settings, progress)
     columns = [*_COLUMNS, "timestamp"] if settings.needs_days else _COLUMNS
     tables, names = [_with_columns(read, columns)], [read.where]
@@ -105,10 +131,7 @@ def read_training(
     held_out = _held_out(codes, tables[0].num_rows, settings, progress)
     _check_amounts(held_out, settings, read.where)
     levels = scale if isinstance(scale, Levels) else bin_levels(values[~held_out], scale)
-    progress.info(
-        f"{len(values):,} ratings of {len(codes.items):,} items by {len(codes.users):,} users, "
-        f"{levels.describe()}"
-    )
+    _tell_amounts(codes, levels, progress)
     # What is on no level by now is meant to count as the nearest one.
     levelled = LevelledRatings(
         codes,
@@ -119,6 +142,34 @@ def read_training(
     )
     fingerprint = ratings_fingerprint(read.table, levels)
     return TrainingInput(table, levelled, held_out, levels, settings, fingerprint)
+
+
+def _from_coded(
+    coded: CodedInput,
+    also_rated: Source | None,
+    settings: AnyTrainSettings,
+    input_settings: InputSettings,
+    progress: Progress,
+) -> TrainingInput:
+    """Hold a part out of ratings that were read piece by piece."""
+    levelled, levels = coded.ratings, coded.levels
+    held_out = coded.is_second
+    if settings.validation == "holdout":
+        held_out = _held_out(levelled.codes, len(held_out), settings, progress)
+    _check_amounts(held_out, settings, coded.where)
+    _tell_amounts(levelled.codes, levels, progress)
+    pairs = _also_rated(also_rated, levelled.codes, input_settings, progress)
+    trained = ~held_out if settings.validation == "file" else None
+    fingerprint = fingerprint_in_order(levelled.codes, levelled.level, LEVELS, trained)
+    levelled = dataclasses.replace(levelled, also_rated=pairs)
+    return TrainingInput(None, levelled, held_out, levels, settings, fingerprint)
+
+
+def _tell_amounts(codes: PairCodes, levels: Levels, progress: Progress) -> None:
+    progress.info(
+        f"{len(codes.user_codes):,} ratings of {len(codes.items):,} items by {len(codes.users):,} users, "
+        f"{levels.describe()}"
+    )
 
 
 _COLUMNS = ["user", "item", "rating"]

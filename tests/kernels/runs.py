@@ -38,10 +38,11 @@ def rule(
     rate: float = 0.3,
     momentum: float = 0.7,
     decay: float = 0.05,
+    runs: int = 3,
 ) -> Rule:
     """Return a rule; persistent chains are sampled."""
     numbers = (np.float32(number) for number in (rate, momentum, decay))
-    return Rule(steps, sampled or persistent, persistent, joint, *numbers)
+    return Rule(steps, sampled or persistent, persistent, joint, *numbers, runs)
 
 
 def smoothing(levels: int, strength: float = 10.0, tilt_strength: float = 3.0) -> Smoothing:

@@ -316,3 +316,28 @@ def test_weights_that_hold_d_in_them_learn_what_weights_and_d_apart_learn(way, l
     np.testing.assert_allclose(found.visible_bias, expected.visible_bias, atol=2e-5)
     np.testing.assert_allclose(found.hidden_bias, expected.hidden_bias, atol=2e-5)
     assert not found.conditional.any()
+
+
+@ALL_KINDS
+def test_in_how_many_runs_rows_are_walked_makes_no_difference(kind):
+    shape = Shape(rows=70, columns=20, levels=5, hidden=6, density=0.4, unknown=0.1, kind=kind)
+    problem = random_problem(shape, seed=3)
+
+    for way in WAYS.values():
+        few, *others = (
+            diverge(problem, rule(2, runs=runs, **way), 5, random_chain(problem, 1)) for runs in (1, 2, 32)
+        )
+        for other in others:
+            assert few.loss == other.loss
+            for array, same in zip(few.parameters, other.parameters, strict=True):
+                np.testing.assert_array_equal(array, same)
+
+
+@pytest.mark.parametrize("kind", [PLAIN, KINDS["shared, S=2"]], ids=["plain", "shared"])
+def test_rows_are_walked_in_tiles_where_there_are_many_columns(kind):
+    problem = random_problem(
+        Shape(rows=12, columns=3000, levels=5, hidden=6, density=0.02, unknown=0.005, kind=kind), seed=4
+    )
+
+    for way in WAYS.values():
+        assert_agrees(problem, rule(1, **way), key=7)

@@ -73,6 +73,15 @@ def test_an_epoch_has_several_mini_batches_where_there_are_few_rows(items, rows)
     assert resolved(TrainSettings(by="item"), shape).batch_size == rows
 
 
+@pytest.mark.parametrize(
+    ("users", "rows"), [(20_000, 100), (100_000, 100), (250_000, 250), (480_000, 480), (5_000_000, 500)]
+)
+def test_mini_batches_grow_where_there_are_very_many_rows(users, rows):
+    shape = Shape(users=users, items=17_770, ratings=100 * users, levels=5)
+
+    assert resolved(TrainSettings(by="user"), shape).batch_size == rows
+
+
 @pytest.mark.parametrize(("levels", "functions"), [(2, 0), (3, 0), (4, 2), (5, 2), (100, 2)])
 def test_levels_share_weights_where_there_are_enough(levels, functions):
     chosen = resolved(TrainSettings(), Shape(5000, 100, 300_000, levels))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.arrays import UNKNOWN, Batch
 from rbmcli.models.plan import CHUNKS, plan_batch, plan_batches
+from tests.reference_planning import planned
 
 LEVELS = 5
 
@@ -188,3 +190,60 @@ def test_a_seed_deals_the_same_batches_again_and_another_seed_others():
 
     assert [batch.rows.tolist() for batch in first] == [batch.rows.tolist() for batch in again]
     assert [batch.rows.tolist() for batch in first] != [batch.rows.tolist() for batch in other]
+
+
+def assert_equal_batches(ours: Batch, theirs: Batch) -> None:
+    """Check that two mini-batches are the same array by array, types and shapes too."""
+    for name, array, other in zip(Batch._fields, ours, theirs, strict=True):
+        assert (array.dtype, array.shape) == (other.dtype, other.shape), name
+        np.testing.assert_array_equal(array, other, err_msg=name)
+
+
+@given(both=ratings_and_pairs(), seed=st.integers(0, 2**32 - 1))
+def test_a_batch_is_that_of_the_twin(both, seed):
+    ratings, pairs = both
+    rows = np.random.default_rng(seed).permutation(len(ratings)).astype(np.int32)
+    offset = np.arange(2 * ratings.n_ratings, dtype=np.float32).reshape(-1, 2)
+
+    for besides in (None, pairs):
+        for known in (None, offset):
+            ours = plan_batch(ratings, rows, besides, known)
+            assert_equal_batches(ours, planned(ratings, rows, besides, known, CHUNKS))
+
+
+@pytest.mark.parametrize("columns", [1, 2, 2048, 2049, 70_000, 5_000_000])
+def test_a_batch_is_that_of_the_twin_whatever_digits_its_columns_have(columns):
+    generator = np.random.default_rng(columns)
+    row, column = generator.integers(0, 50, 4000), generator.integers(0, columns, 4000)
+    row, column = np.unique(np.stack((row, column)), axis=1)
+    level = generator.integers(0, 255, len(row)).astype(np.uint8)
+    ratings = CompressedRows.build(row, column, level, (50, columns))
+    rows = generator.permutation(50)[:30].astype(np.int32)
+
+    assert_equal_batches(plan_batch(ratings, rows), planned(ratings, rows, None, None, CHUNKS))
+
+
+@given(ratings=any_ratings(), batch_rows=st.integers(1, 15), kept=st.integers(0, 5000))
+def test_batches_are_the_same_whether_or_not_their_plans_are_kept(ratings, batch_rows, kept):
+    all_kept, some_kept = (
+        plan_batches(ratings, batch_rows, np.random.default_rng(1), kept=most) for most in (10**9, kept)
+    )
+
+    for _ in range(2):
+        for ours, theirs in zip(some_kept, all_kept, strict=True):
+            assert_equal_batches(ours, theirs)
+    rows, entries = all_kept.largest
+    assert rows == max(len(batch.rows) for batch in all_kept[:]) if len(all_kept) else rows == 0
+    assert entries == max(len(batch.entry) for batch in all_kept[:]) if len(all_kept) else entries == 0
+
+
+def test_plans_are_kept_up_to_a_number_of_bytes_and_made_anew_beyond():
+    generator = np.random.default_rng(2)
+    row, column = np.nonzero(generator.random((40, 20)) < 0.5)
+    ratings = CompressedRows.build(row, column, np.zeros(len(row), np.uint8), (40, 20))
+    size = sum(array.nbytes for array in plan_batches(ratings, 10, np.random.default_rng(1))[0])
+
+    batches = plan_batches(ratings, 10, np.random.default_rng(1), kept=int(2.5 * size))
+
+    is_kept = [batch is again for batch, again in zip(batches, batches, strict=True)]
+    assert is_kept == [True, True, False, False]
