@@ -18,10 +18,10 @@ from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
 from rbmcli.cli.other_model_options import Effects, Factorization
-from rbmcli.cli.threads import use_threads
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
 from rbmcli.cli.validation_options import HoldingOut, Validating, training_settings
 from rbmcli.config import BiasSettings, FactorizationSettings, InputSettings, LevelSettings, TrainSettings
+from rbmcli.engine.threads import use_threads
 from rbmcli.errors import UsageError
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -97,7 +97,7 @@ def test_threads_take_effect_before_numba_is_loaded_and_after(
     tmp_path: Path, command_environment: dict[str, str]
 ) -> None:
     program = (
-        "from rbmcli.cli.threads import use_threads; use_threads(5); import numba; "
+        "from rbmcli.engine.threads import use_threads; use_threads(5); import numba; "
         "before = numba.get_num_threads(); use_threads(3); after = numba.get_num_threads(); "
         "use_threads(9); print(before, after, numba.get_num_threads())"
     )
