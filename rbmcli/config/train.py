@@ -92,6 +92,10 @@ class TrainSettings(Settings):
         That share.
     refit : bool or None
         Whether to train again, on the validation ratings too, for as many epochs as were best.
+    workers : int
+        Workers that learn together, each from its share of the rows of a mini-batch.
+    average_every : int
+        Mini-batches after which what several workers have come to is averaged.
     seed : int
         Seed of everything random.
     """
@@ -132,6 +136,8 @@ class TrainSettings(Settings):
     validation: str = setting("holdout", choices=("file", "holdout", "none"))
     holdout: float = setting(0.1, low=0.001, high=0.9)
     refit: bool | None = None
+    workers: int = setting(1, low=1, high=10_000)
+    average_every: int = setting(1, low=1, high=1_000_000)
     seed: int = setting(0, low=0, high=2**63 - 1)
 
     def __post_init__(self) -> None:
