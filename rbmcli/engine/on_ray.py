@@ -1,8 +1,8 @@
 """The engine of a Ray cluster: its workers do tasks, and what is lost with one of them is done again.
 
-The only module that knows Ray. What fails by itself is told apart from what fails with its worker: an
-exception of a task comes back as its result, and any error of Ray's own means that the task is to be done
-again.
+With ray_jobs.py the only module that knows Ray. What fails by itself is told apart from what fails with its
+worker: an exception of a task comes back as its result, and any error of Ray's own means that the task is to
+be done again.
 """
 
 from __future__ import annotations
@@ -12,115 +12,35 @@ import logging
 import os
 import signal
 import threading
-import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from rbmcli.engine.interface import Crew, Engine, Member, Part, Result, Task
+from rbmcli.engine.ray_jobs import Job, Outcome, Tell, outcome_of, packed, ray, unpacked_call
 from rbmcli.engine.threads import use_threads
-from rbmcli.errors import RbmcliError, UsageError
-
-try:
-    import ray
-    from ray import exceptions
-except ModuleNotFoundError as error:
-    if error.name != "ray":
-        raise
-    raise UsageError(
-        "--engine ray needs the package ray, which is not installed", hint="pip install 'rbmcli[ray]'"
-    ) from None
-
-Tell = Callable[[str], None]
-
-_ATTEMPTS = 6
-_SECONDS_BEFORE_THE_SECOND = 0.1
-
-_LOST = (
-    exceptions.WorkerCrashedError,
-    exceptions.NodeDiedError,
-    exceptions.LocalRayletDiedError,
-    exceptions.ObjectLostError,
-    exceptions.RayActorError,
-    exceptions.OutOfMemoryError,
-)
-"""What Ray tells of a task whose worker or node died, or whose result was lost with it."""
+from rbmcli.errors import UsageError
 
 
-class _Outcome(NamedTuple):
-    """What a task gave, or the exception that it raised."""
-
-    result: Any
-    error: Exception | None = None
-
-
-def _outcome_of(function: Callable[..., Any], *given: Any) -> _Outcome:
-    """Call a function; its exception is a result, so that Ray does not put one of its own in its place."""
-    try:
-        return _Outcome(function(*given))
-    except Exception as error:
-        error.add_note(f"raised on a worker:\n{traceback.format_exc()}")
-        return _Outcome(None, error)
-
-
-def _do(work: Callable[[Any], Any], task: Any, threads: int) -> _Outcome:
+def _do(work: bytes, task: bytes, threads: int) -> Outcome:
+    # Before anything is unpacked, which loads the kernels.
     use_threads(threads)
-    return _outcome_of(work, task)
+    return outcome_of(unpacked_call, work, task)
 
 
 class _MadeOnce:
     """A member of a crew, where it works."""
 
-    def __init__(self, make: Callable[[Any], Any], part: Any, threads: int) -> None:
+    def __init__(self, make: bytes, part: bytes, threads: int) -> None:
         use_threads(threads)
-        self._made = _outcome_of(make, part)
+        self._made = outcome_of(unpacked_call, make, part)
 
-    def do(self, work: Callable[[Any, Any], Any], task: Any) -> _Outcome:
+    def do(self, work: Callable[[Any, Any], Any], task: Any) -> Outcome:
         """Let the member do a task."""
         if self._made.error is not None:
             return self._made
-        return _outcome_of(work, self._made.result, task)
-
-
-class _Job:
-    """A task that is under way, and is begun anew as often as it is lost.
-
-    Parameters
-    ----------
-    begin : callable
-        Begins it, and returns the reference of its outcome.
-    tell : callable
-        Told when it is begun anew.
-    """
-
-    def __init__(self, begin: Callable[[], Any], tell: Tell) -> None:
-        self._begin, self._tell, self._attempts = begin, tell, 1
-        self.reference = begin()
-
-    def result(self) -> Any:
-        """Wait for the task, and return what it gave, or raise what it raised."""
-        while True:
-            try:
-                outcome: _Outcome = ray.get(self.reference)
-            except _LOST as error:
-                self._begin_again(error)
-                continue
-            if outcome.error is not None:
-                raise outcome.error
-            return outcome.result
-
-    def _begin_again(self, error: Exception) -> None:
-        if self._attempts == _ATTEMPTS:
-            raise RbmcliError(
-                f"a task was lost with its worker {_ATTEMPTS} times, the last time by {type(error).__name__}",
-                hint="see whether the workers have enough memory, and what Ray's logs say of them",
-            ) from error
-        self._tell(f"a worker was lost ({type(error).__name__}): what it did is done again")
-        time.sleep(_SECONDS_BEFORE_THE_SECOND * 2 ** (self._attempts - 1))
-        self._attempts += 1
-        self.reference = self._begin()
+        return outcome_of(work, self._made.result, task)
 
 
 class _RayCrew(Crew[Member]):
@@ -129,14 +49,17 @@ class _RayCrew(Crew[Member]):
     def __init__(
         self, make: Callable[[Part], Member], parts: Sequence[Part], threads: int, tell: Tell
     ) -> None:
-        self._make, self._threads, self._tell = ray.put(make), threads, tell
-        self._parts = [ray.put(part) for part in parts]
+        self._make, self._threads, self._tell = ray.put(packed(make)), threads, tell
+        self._parts = [ray.put(packed(part)) for part in parts]
         options = {"num_cpus": threads, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._actor = ray.remote(**options)(_MadeOnce)
         self._members = [self._made(place) for place in range(len(parts))]
 
     def each(self, work: Callable[[Member, Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Let each member do its task; one object that is the task of several is sent once."""
+        """Let each member do its task; one object that is the task of several is sent once.
+
+        Arrays of tasks are read-only for the members.
+        """
         sent: dict[int, Any] = {}
         for task in tasks:
             if id(task) not in sent:
@@ -152,7 +75,7 @@ class _RayCrew(Crew[Member]):
         for member in self._members:
             ray.kill(member)
 
-    def _job(self, place: int, work: Callable[..., Any], task: Any) -> _Job:
+    def _job(self, place: int, work: Callable[..., Any], task: Any) -> Job:
         is_first = True
 
         def begin() -> Any:
@@ -163,7 +86,7 @@ class _RayCrew(Crew[Member]):
             is_first = False
             return self._members[place].do.remote(work, task)
 
-        return _Job(begin, self._tell)
+        return Job(begin, self._tell)
 
     def _made(self, place: int) -> Any:
         return self._actor.remote(self._make, self._parts[place], self._threads)
@@ -189,14 +112,14 @@ class RayEngine(Engine):
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Do tasks, at most twice as many ahead as there are workers, and yield results in order."""
-        shared = ray.put(work)
+        shared = ray.put(packed(work))
         remote = ray.remote(num_cpus=self._threads, max_retries=0, scheduling_strategy="SPREAD")(_do)
 
-        def job(task: Task) -> _Job:
-            sent = ray.put(task)
-            return _Job(lambda: remote.remote(shared, sent, self._threads), self._tell)
+        def job(task: Task) -> Job:
+            sent = ray.put(packed(task))
+            return Job(lambda: remote.remote(shared, sent, self._threads), self._tell)
 
-        under_way: deque[_Job] = deque()
+        under_way: deque[Job] = deque()
         try:
             for task in tasks:
                 under_way.append(job(task))

@@ -61,7 +61,7 @@ class Learned(NamedTuple):
     losses : list of pairs of float and int
         Of each mini-batch the sum of the loss, and over how many ratings it is.
     met : ndarray of int64, shape (N + 1,)
-        Ratings of each column that the member has met, and last its rows.
+        Of each column the rows of all mini-batches that met it, and last those of all mini-batches.
     """
 
     arrays: dict[str, np.ndarray]
@@ -105,7 +105,7 @@ class Member:
                 losses.append((0.0, 0))
                 continue
             losses.append(self.learner.learn(int(self.place[place]), told.epoch, key))
-            met[batch.columns] += np.diff(batch.column_start)
+            met[batch.columns] += len(batch.rows)
             met[-1] += len(batch.rows)
         return Learned(memory, losses, met)
 
@@ -155,9 +155,9 @@ class JointLearner(Learner):
 def average(into: Mapping[str, np.ndarray], learned: Sequence[Learned]) -> None:
     """Replace what a round started from by the weighted mean of what members have come to.
 
-    What belongs to a column is weighted by the ratings of that column that each member has met in the round,
-    so that of a column that one alone has met its values are taken; what all columns share is weighted by
-    rows. Counts of updates are the largest.
+    Weights are rows, since the gradient is a mean over them; those of what belongs to a column are the rows
+    of mini-batches that met it, so that of a column that one member alone has met its values are taken.
+    Counts of updates are the largest.
     """
     if len(learned) == 1:
         for name, array in into.items():

@@ -162,7 +162,7 @@ class NetworkLearner(Learner):
         objective = Objective(
             keep=np.float32(settings.keep),
             squared_share=np.float32(settings.squared_share),
-            rate=np.float32(settings.network_rate / (1 + settings.network_rate_decay * epoch)),
+            rate=np.float32(settings.network_rate_at(epoch)),
             decay=self.decay,
             strength=self.smoothing.strength,
             tilt_strength=self.smoothing.tilt_strength,

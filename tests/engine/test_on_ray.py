@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rbmcli.engine import LOCAL, Engine, open_engine
@@ -52,7 +53,7 @@ def test_a_task_whose_worker_dies_is_done_again_and_that_is_told_but_not_on_stan
 def test_a_task_that_kills_every_worker_ends_with_an_error_that_says_so(
     ray_engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rbmcli.engine.on_ray._ATTEMPTS", 2)
+    monkeypatch.setattr("rbmcli.engine.ray_jobs._ATTEMPTS", 2)
     with pytest.raises(RbmcliError, match="lost with its worker 2 times") as caught:
         list(ray_engine.map(work.always_die, [1]))
     assert "memory" in caught.value.hint
@@ -88,6 +89,13 @@ def test_an_error_in_making_a_member_comes_back_as_itself(ray_engine: Engine) ->
         crew.each(work.times, [Fragile(1, "")])
 
 
+def test_arrays_of_tasks_and_of_parts_can_be_changed_as_here(ray_engine: Engine) -> None:
+    large = np.zeros(1_000_000)
+    assert list(ray_engine.map(work.is_writeable, [large])) == [True]
+    with ray_engine.crew(work.itself, [large]) as crew:
+        assert crew.each(work.has_writeable, [0]) == [True]
+
+
 def test_a_crew_larger_than_the_cluster_is_refused(ray_engine: Engine) -> None:
     with (
         pytest.raises(UsageError, match="--workers 50: the cluster has 4 CPUs"),
@@ -114,22 +122,46 @@ def test_an_address_is_for_a_cluster_and_names_are_known() -> None:
         assert engine.workers == 3
 
 
-def test_a_node_that_dies_with_its_tasks_changes_no_result() -> None:
-    code = (
-        "from functools import partial; from ray.cluster_utils import Cluster\n"
-        "from rbmcli.engine import open_engine; "
-        "from tests.engine import work\n"
-        "cluster = Cluster(initialize_head=True, head_node_args={'num_cpus': 1})\n"
-        "node = cluster.add_node(num_cpus=2)\n"
-        "cluster.wait_for_nodes()\n"
-        "told = []\n"
-        "with open_engine('ray', cluster.address, workers=3, tell=told.append) as engine:\n"
-        "    results = engine.map(partial(work.slow_square, seconds=0.7), range(10))\n"
-        "    first = [next(results) for _ in range(3)]\n"
-        "    cluster.remove_node(node, allow_graceful=False)\n"
-        "    assert first + list(results) == [number**2 for number in range(10)]\n"
-        "assert told, 'no task was lost'\n"
-        "cluster.shutdown()\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+_A_NODE_DIES = """
+import sys, time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from ray.cluster_utils import Cluster
+from rbmcli.engine import open_engine
+from tests.engine import work
+
+folder, told = sys.argv[1], []
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+first = cluster.add_node(num_cpus=2)
+
+def squares():
+    return list(engine.map(partial(work.square_when_released, folder), range(6)))
+
+with open_engine("ray", cluster.address, workers=2, tell=told.append) as engine:
+    with ThreadPoolExecutor() as pool:
+        result = pool.submit(squares)
+        while not list(Path(folder).glob("begun-*")):
+            time.sleep(0.05)
+        cluster.remove_node(first, allow_graceful=False)
+        cluster.add_node(num_cpus=2)
+        (Path(folder) / "released").touch()
+        assert result.result() == [0, 1, 4, 9, 16, 25]
+assert told, "no task was lost"
+cluster.shutdown()
+"""
+
+
+def test_a_node_that_dies_with_its_tasks_changes_no_result(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", _A_NODE_DIES, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
+
+
+def test_without_ray_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    for name in ("on_ray", "ray_jobs"):
+        monkeypatch.delitem(sys.modules, f"rbmcli.engine.{name}", raising=False)
+    with pytest.raises(UsageError, match="needs the package ray") as caught, open_engine("ray"):
+        pass
+    assert caught.value.hint == "pip install 'rbmcli[ray]'"

@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from rbmcli.errors import DataError
 
 
@@ -31,9 +33,17 @@ def squared(task: Fragile) -> int:
     return task.number**2
 
 
-def slow_square(number: int, seconds: float = 0.1) -> int:
+def slow_square(number: int) -> int:
     """Return the square of a number after a while."""
-    time.sleep(seconds)
+    time.sleep(0.1)
+    return number**2
+
+
+def square_when_released(folder: str, number: int) -> int:
+    """Return the square of a number as soon as there is a file; another tells that this has begun."""
+    (Path(folder) / f"begun-{number}").touch()
+    while not (Path(folder) / "released").exists():
+        time.sleep(0.05)
     return number**2
 
 
@@ -78,3 +88,18 @@ def times(member: list[int], task: Fragile) -> int:
 def process_of_member(member: list[int], task: object) -> int:
     """Return in which process a member is."""
     return os.getpid()
+
+
+def is_writeable(array: np.ndarray) -> bool:
+    """Return whether an array can be changed: kernels are compiled for those alone."""
+    return bool(array.flags.writeable)
+
+
+def has_writeable(member: np.ndarray, task: object) -> bool:
+    """Return whether the array that is a member can be changed."""
+    return is_writeable(member)
+
+
+def itself(part: np.ndarray) -> np.ndarray:
+    """Make a member of an array that is the array."""
+    return part
