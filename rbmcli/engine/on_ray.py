@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,6 +22,8 @@ from rbmcli.engine.interface import Crew, Engine, Member, Part, Result, Task
 from rbmcli.engine.ray_jobs import Job, Outcome, Tell, outcome_of, packed, ray, unpacked_call
 from rbmcli.engine.threads import use_threads
 from rbmcli.errors import UsageError
+
+_SECONDS_TO_ANSWER = 5.0
 
 
 def _do(work: bytes, task: bytes, threads: int) -> Outcome:
@@ -183,7 +186,23 @@ def _room(threads: int) -> int:
     return max(int(ray.cluster_resources().get("CPU", 1)) // threads, 1)
 
 
+def _check_answers(address: str) -> None:
+    """Check that something answers at HOST:PORT; Ray itself would try for minutes, and tell of each time."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), _SECONDS_TO_ANSWER).close()
+    except (OSError, OverflowError) as error:
+        raise UsageError(
+            f"--address {address}: nothing answers there: {error}",
+            hint="start a cluster with ray start --head, and give the address that it tells",
+        ) from None
+
+
 def _connect(address: str | None, cpus: int | None) -> None:
+    if address is not None:
+        _check_answers(address)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     logging.getLogger("ray").setLevel(logging.ERROR)
     _keep_off_standard_output()

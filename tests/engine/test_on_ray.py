@@ -158,6 +158,15 @@ def test_a_node_that_dies_with_its_tasks_changes_no_result(tmp_path: Path) -> No
     assert done.returncode == 0, done.stderr
 
 
+def test_an_address_where_nothing_answers_is_refused_at_once() -> None:
+    # In another process: one that is connected already asks for no address.
+    code = "from rbmcli.engine import open_engine\nwith open_engine('ray', '127.0.0.1:1'): pass"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert "UsageError: --address 127.0.0.1:1: nothing answers there: " in done.stderr
+
+
 def test_without_ray_the_command_that_installs_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     for name in ("on_ray", "ray_jobs"):
