@@ -8,6 +8,7 @@ import typer
 
 from rbmcli.cli.blend_options import Blending
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.evaluate import Resamples
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, AlsoRated, FailIf, Reading, Running, Scale
@@ -77,6 +78,7 @@ def command(
     also_rated: AlsoRated = None,
     resamples: Resamples = _DEFAULTS.resamples,
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
+    working: Working,
     reading: Reading,
     dry_run: DryRun = False,
     scale: Scale,
@@ -96,6 +98,10 @@ def command(
     not say otherwise.
 
         rbmcli crossval ratings.csv --folds 10 --config best.toml -o crossval
+
+    The workers of an engine do one fold each at a time; the files are the same however many they are.
+
+        rbmcli crossval ratings.csv --engine ray --workers 4
     """
     machine_groups = (machine, learning, divergence, discriminative)
     kind = "blend" if preset == "best" and model == "rbm" else model
@@ -120,7 +126,8 @@ def command(
         tell_plan("crossval", plan_crossval(ratings, output, **options), running, progress)
         return
     try:
-        result = crossval(ratings, output, fail_if=fail_if, **options)
+        with working.opened(running, progress) as engine:
+            result = crossval(ratings, output, fail_if=fail_if, engine=engine, **options)
     except GateError as error:
         # Whoever has to find out why wants to see the figures.
         result, failure = cast("CrossvalResult", error.result), error

@@ -19,7 +19,7 @@ from typer.models import OptionInfo
 
 from rbmcli.cli.options import Running
 from rbmcli.cli.streams import Use, check_streams, locked_outputs
-from rbmcli.cli.threads import use_threads
+from rbmcli.engine.threads import use_threads
 
 
 class CommandError(Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from rbmcli.cli.blend_options import Blending
 from rbmcli.cli.checkpoint_options import Keeping
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import AverageEvery, Working
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import Output, Reading, Running, Scale
 from rbmcli.cli.other_model_options import OtherModels, settings_by_kind
@@ -25,11 +27,14 @@ from rbmcli.cli.train_options import (
     Preset,
 )
 from rbmcli.cli.validation_options import Validating, training_settings
+from rbmcli.config import AnyTrainSettings, TrainSettings
 from rbmcli.data.outputs import told_target
 from rbmcli.progress import Progress
 
 if TYPE_CHECKING:
     from rbmcli.pipeline.train import TrainResult
+
+_DEFAULTS = TrainSettings()
 
 
 @with_options
@@ -53,6 +58,8 @@ def command(
     blending: Blending,
     validating: Validating,
     keeping: Keeping,
+    working: Working,
+    average_every: AverageEvery = _DEFAULTS.average_every,
     reading: Reading,
     dry_run: DryRun = False,
     scale: Scale,
@@ -67,6 +74,11 @@ def command(
         rbmcli train prepared/train.parquet --valid prepared/valid.parquet -o model.parquet
 
         rbmcli train prepared/train.parquet -o model.parquet --checkpoint model.checkpoint --resume
+
+    Several workers of an engine train one model together, each from its share of the rows of every
+    mini-batch. The model depends on how many there are, but not on where they work.
+
+        rbmcli train prepared/train.parquet -o model.parquet --engine ray --workers 4
     """
     machine_groups = (machine, learning, divergence, discriminative)
     kind = "blend" if preset == "best" and model == "rbm" else model
@@ -85,15 +97,19 @@ def command(
         "progress": progress,
     }
     if dry_run:
+        options["settings"] = _with_workers(settings, working.workers or 1, average_every)
         from rbmcli.pipeline.plans import plan_train
 
         tell_plan("train", plan_train(ratings, output, **options), running, progress)
         return
     with ExitStack() as stack:
+        engine = stack.enter_context(working.opened(running, progress))
+        options["settings"] = _with_workers(settings, engine.workers, average_every)
         result = train(
             ratings,
             output,
             **options,
+            engine=engine,
             checkpoint=keeping.checkpoint,
             resume=keeping.resume,
             checkpoint_interval=keeping.checkpoint_interval,
@@ -114,6 +130,13 @@ def command(
         print_result(CommandResult("train", told, figures, [output], running.seed), progress)
         return
     _tell(result, output, progress, with_curve=not running.quiet and running.log_format == "text")
+
+
+def _with_workers(settings: AnyTrainSettings, workers: int, average_every: int) -> AnyTrainSettings:
+    """Return the settings with those of several workers, where the model has them."""
+    if not isinstance(settings, TrainSettings):
+        return settings
+    return replace(settings, workers=workers, average_every=average_every)
 
 
 def _tell(result: TrainResult, output: str, progress: Progress, *, with_curve: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, Output, Reading, Running, Scale
 from rbmcli.cli.streams import Use
@@ -77,6 +78,7 @@ def command(
     learning: Learning,
     divergence: Divergence,
     discriminative: Discriminative,
+    working: Working,
     reading: Reading,
     dry_run: DryRun = False,
     scale: Scale,
@@ -91,6 +93,11 @@ def command(
         rbmcli tune prepared/train.parquet --valid prepared/valid.parquet --budget 1h -o best.toml
 
         rbmcli train prepared/train.parquet --config best.toml -o model.parquet
+
+    Of the workers of an engine each makes one trial at a time. As many trials as there are workers are chosen
+    together, before any of them is known, so that the number of workers changes what is tried.
+
+        rbmcli tune prepared/train.parquet --engine ray --workers 4 -o best.toml
     """
     settings = TuneSettings(
         trials=searching.trials,
@@ -118,7 +125,8 @@ def command(
 
         tell_plan("tune", plan_tune(ratings, output, **given), running, progress)
         return
-    result = tune(ratings, output, **given)
+    with working.opened(running, progress) as engine:
+        result = tune(ratings, output, engine=engine, **given)
     if running.json:
         told = settings.as_dict() | {"fixed": fixed}
         outcome = CommandResult("tune", told, _figures(result), [output], running.seed, packages=("optuna",))

@@ -43,8 +43,19 @@ class Settings:
                     raise UsageError(f"{option} {value} is outside {_range_text(low, high)}")
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the settings as a dictionary of plain values, ready for JSON."""
-        return dataclasses.asdict(self)
+        """Return the settings as a dictionary of plain values, ready for JSON.
+
+        Those of training by several workers are there where there are several.
+        """
+        return dataclasses.asdict(self, dict_factory=_as_dict)
+
+
+def _as_dict(values: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return named values, without those that have no effect with one worker."""
+    found = dict(values)
+    if found.get("workers") == 1:
+        del found["workers"], found["average_every"]
+    return found
 
 
 def _range_text(low: float, high: float) -> str:

@@ -14,6 +14,9 @@ from rbmcli.errors import UsageError
 _FROM_THE_BLEND = ("validation", "holdout", "refit")
 """Settings that all members of a blend share with it."""
 
+_NOT_OF_MEMBERS = (*_FROM_THE_BLEND, "workers", "average_every")
+"""Settings that no member of a blend can be given."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -51,7 +54,7 @@ class Member:
         for pair in filter(None, (part.strip() for part in listed.split(","))):
             name, has_value, value = pair.partition("=")
             values[name.strip().removeprefix("--").replace("-", "_")] = _read(value) if has_value else True
-        possible = [entry.name for entry in fields(SINGLE_KINDS[kind]) if entry.name not in _FROM_THE_BLEND]
+        possible = [entry.name for entry in fields(SINGLE_KINDS[kind]) if entry.name not in _NOT_OF_MEMBERS]
         for name in values:
             if name not in possible:
                 raise UsageError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rbmcli.config.base import Settings, setting
@@ -92,6 +93,10 @@ class TrainSettings(Settings):
         That share.
     refit : bool or None
         Whether to train again, on the validation ratings too, for as many epochs as were best.
+    workers : int
+        Workers that learn together, each from its share of the rows of a mini-batch.
+    average_every : int
+        Mini-batches after which what several workers have come to is averaged.
     seed : int
         Seed of everything random.
     """
@@ -132,6 +137,8 @@ class TrainSettings(Settings):
     validation: str = setting("holdout", choices=("file", "holdout", "none"))
     holdout: float = setting(0.1, low=0.001, high=0.9)
     refit: bool | None = None
+    workers: int = setting(1, low=1, high=10_000)
+    average_every: int = setting(4, low=1, high=1_000_000)
     seed: int = setting(0, low=0, high=2**63 - 1)
 
     def __post_init__(self) -> None:
@@ -201,6 +208,15 @@ class TrainSettings(Settings):
     def momentum_at(self, epoch: int) -> float:
         """Return the momentum of an epoch, counted from 0."""
         return at_epoch(self.momentum, epoch)
+
+    def network_rate_at(self, epoch: int) -> float:
+        """Return the learning rate of Adam in an epoch, counted from 0, for one of several workers too.
+
+        Adam divides by the size of the gradient, which of a share of a mini-batch is mostly noise, and larger
+        by the root of the number of shares: so is the rate then. Source: S. Malladi et al. (2022), "On the
+        SDEs and scaling rules for adaptive gradient algorithms", NeurIPS.
+        """
+        return self.network_rate / (1 + self.network_rate_decay * epoch) * math.sqrt(self.workers)
 
     @property
     def needs_days(self) -> bool:

@@ -2,5 +2,6 @@
 
 from rbmcli.engine.interface import Crew, Engine
 from rbmcli.engine.local import LOCAL, LocalEngine
+from rbmcli.engine.opening import ENGINES, open_engine
 
-__all__ = ["LOCAL", "Crew", "Engine", "LocalEngine"]
+__all__ = ["ENGINES", "LOCAL", "Crew", "Engine", "LocalEngine", "open_engine"]

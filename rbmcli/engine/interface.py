@@ -41,9 +41,12 @@ class Engine(ABC):
     ----------
     workers : int
         How many tasks are done at a time.
+    is_here : bool
+        Whether tasks are done in this process, so that they can be given what cannot leave it.
     """
 
     workers: int
+    is_here: bool = True
 
     @abstractmethod
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:

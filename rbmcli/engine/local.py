@@ -20,9 +20,17 @@ class LocalCrew(Crew[Member]):
 
 
 class LocalEngine(Engine):
-    """This process."""
+    """This process.
 
-    workers = 1
+    Parameters
+    ----------
+    workers : int
+        As how many workers it counts where the result depends on it; work is done one after the other all
+        the same.
+    """
+
+    def __init__(self, workers: int = 1) -> None:
+        self.workers = workers
 
     def map(self, work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
         """Do each task when its result is asked for."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
 from rbmcli.config import ResolvedSettings
 from rbmcli.errors import DivergenceError
-from rbmcli.kernels.arrays import Parameters, Scratch
-from rbmcli.kernels.row_bias import row_biases
+from rbmcli.kernels.arrays import Parameters
 from rbmcli.models.averaging import Average
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
+from rbmcli.models.crews import MakeCrew, crew_here
+from rbmcli.models.dealing import Part, deal_rows, dealt_penalty, part_of
 from rbmcli.models.fit_state import (
     BEST,
     BY_EPOCHS,
@@ -29,11 +31,12 @@ from rbmcli.models.fit_state import (
 )
 from rbmcli.models.form import form_of
 from rbmcli.models.initial import draw_upper_weights, initial_parameters
+from rbmcli.models.joint_learning import JointLearner, Member
 from rbmcli.models.keys import derived
 from rbmcli.models.layers import UpperLearner, top_means
-from rbmcli.models.learners import DivergenceLearner, Learner, NetworkLearner
-from rbmcli.models.plan import CHUNKS, plan_batches
-from rbmcli.models.priors import tallies_of
+from rbmcli.models.learners import Learner
+from rbmcli.models.making_learners import learner_of
+from rbmcli.models.plan import Batches, plan_batches
 from rbmcli.models.states import row_states
 from rbmcli.models.training_data import TrainingData, Validation
 from rbmcli.models.validating import Validator
@@ -72,7 +75,9 @@ class _Training:
         limits: tuple[int, ...],
         checkpoint: Checkpoint,
         state: FitState,
+        make_crew: MakeCrew | None,
     ) -> None:
+        self.make_crew = crew_here if make_crew is None and settings.workers > 1 else make_crew
         self.data, self.settings, self.progress = data, settings, progress
         self.limits, self.checkpoint, self.state = limits, checkpoint, state
         self.form = form_of(settings, data.level_values)
@@ -97,8 +102,9 @@ class _Training:
         state.reopen(self.limits)
         while True:
             if not state.stage_is_over:
-                self.begin_stage()
-                self.run_stage()
+                with ExitStack() as stack:
+                    self.begin_stage(stack)
+                    self.run_stage()
             if state.is_over:
                 break
             state.next_stage(is_comparable=self.settings.stages()[state.stage + 1] == "discriminative")
@@ -107,33 +113,27 @@ class _Training:
         self.checkpoint.ended()
         return self.start if self.best is None else self.best
 
-    def begin_stage(self) -> None:
-        """Make what learns in a stage, as it is at its beginning, or as the state has it."""
+    def begin_stage(self, stack: ExitStack) -> None:
+        """Make what learns in a stage, as it is at its beginning, or as the state has it.
+
+        What is needed only as long as it learns is put on the stack.
+        """
         state, settings = self.state, self.settings
         parameters = (self.start if self.best is None else self.best).copy()
-        if settings.stages()[state.stage] == "discriminative":
-            make = self._network
+        objective = settings.stages()[state.stage]
+        if objective == "divergence" and state.stage > 0:
+            self.learner = self._upper(parameters)
+        elif self.make_crew is not None:
+            self.learner = self._joint(objective, parameters, stack)
         else:
-            make = self._divergence if state.stage == 0 else self._upper
-        self.learner, self.average = make(parameters), Average(settings.average)
+            self.learner = learner_of(objective, parameters, self.form, self.data, self.batches, settings)
+        self.average = Average(settings.average)
         if state.has_learner:
             fill(self.learner.memory(), state.of(LEARNER))
             mean = state.of(MEAN)
             self.average.taken = state.epoch
             self.average.mean = as_parameters(mean, self.learner.parameters) if mean else None
             state.arrays = {}
-
-    def _divergence(self, parameters: Parameters) -> Learner:
-        """Return a learner by contrastive divergence that starts from `parameters`."""
-        data = self.data
-        tallies = tallies_of(data.ratings, data.column_prior, data.smoothing)
-        bias = np.zeros_like(tallies.counts)
-        row_biases(tallies, data.smoothing, bias)
-        also, form = data.also_rated is not None, self.form._replace(upper=self.form.upper[:0])
-        scratch = Scratch.sized(*self.batches.largest, CHUNKS, form)
-        return DivergenceLearner(
-            parameters, form, self.batches, scratch, bias, self.settings, also_rated=also
-        )
 
     def _upper(self, parameters: Parameters) -> Learner:
         """Return a learner of the upper layer that is next, by contrastive divergence."""
@@ -146,18 +146,16 @@ class _Training:
         below = top_means(states.activation, parameters, form._replace(upper=form.upper[:-1]))
         return UpperLearner(parameters, form, self.batches, below, self.settings)
 
-    def _network(self, parameters: Parameters) -> Learner:
-        """Return a learner by back-propagation that starts from `parameters`."""
-        data = self.data
-        return NetworkLearner(
-            parameters,
-            self.form,
-            self.batches,
-            Scratch.sized(*self.batches.largest, CHUNKS, self.form),
-            data.column_prior,
-            data.smoothing,
-            self.settings,
-        )
+    def _joint(self, objective: str, parameters: Parameters, stack: ExitStack) -> Learner:
+        """Return a learner whose mini-batches a crew does that is dismissed with the stack."""
+        data, settings, form = self.data, self.settings, self.form
+        dealt = deal_rows(data.ratings, self.batches.rows, settings.workers)
+        decay = dealt_penalty(settings.penalty, data, dealt)
+        parts = [Part(part_of(data, rows), rows, form, objective, settings, decay) for rows in dealt]
+        assert self.make_crew is not None
+        crew = stack.enter_context(self.make_crew(Member, parts))
+        held = learner_of(objective, parameters, form, data, Batches(data.ratings, []), settings, decay)
+        return JointLearner(held, crew, len(parts), settings.average_every)
 
     def run_stage(self) -> None:
         """Do the epochs of the stage that are left, and keep the best parameters of all stages."""
@@ -205,13 +203,15 @@ class _Training:
         key = derived(derived(np.uint64(self.settings.seed), state.stage), state.epoch)
         places = self.order.permutation(len(self.batches))[state.batches :]
         with self.progress.step(f"epoch {len(state.reports) + 1}", len(places), is_brief=True) as step:
-            for place in places:
-                loss, ratings = self.learner.learn(place, state.epoch, derived(key, place))
-                if not np.isfinite(loss):
-                    self._fail()
-                state.batches += 1
-                state.loss, state.count = state.loss + loss, state.count + ratings
-                step.advance(1)
+            for first in range(0, len(places), self.learner.at_once):
+                several = places[first : first + self.learner.at_once].tolist()
+                keys = [derived(key, place) for place in several]
+                for loss, ratings in self.learner.learn_several(several, state.epoch, keys):
+                    if not np.isfinite(loss):
+                        self._fail()
+                    state.batches += 1
+                    state.loss, state.count = state.loss + loss, state.count + ratings
+                step.advance(len(several))
                 self.checkpoint.reached(self.collect, epoch_is_over=False)
         if not self.learner.parameters.is_finite():
             self._fail()
@@ -249,6 +249,7 @@ def fit(
     progress: Progress,
     epochs: tuple[int, ...] | None = None,
     checkpoint: Checkpoint = KEEPING_NOTHING,
+    make_crew: MakeCrew | None = None,
 ) -> Fit:
     """Train an RBM.
 
@@ -287,7 +288,7 @@ def fit(
     if state.reports:
         progress.info(f"going on after epoch {len(state.reports)}")
     try:
-        best = _Training(data, settings, validation, progress, limits, checkpoint, state).run()
+        best = _Training(data, settings, validation, progress, limits, checkpoint, state, make_crew).run()
     except DivergenceError as error:
         state.failure, state.arrays = (error.message, error.hint), {}
         checkpoint.ended()

@@ -6,7 +6,6 @@ more epochs, as far as that would have come by it; `FitState.suits` tells.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -228,4 +227,4 @@ def limits_of(settings: ResolvedSettings) -> tuple[int, ...]:
 
 def key_of(settings: ResolvedSettings, *, measured: bool) -> dict[str, Any]:
     """Return what tells the trainings of one run apart: all settings but how long, and what is measured."""
-    return {**dataclasses.asdict(settings), "epochs": None, "measured": measured}
+    return {**settings.as_dict(), "epochs": None, "measured": measured}

@@ -24,11 +24,14 @@ class Learner(ABC):
         The parameters, changed in place.
     form, measured : Form
         The form that they have while they are learned, and the one that they are exported in.
+    at_once : int
+        Mini-batches that are best learned together.
     """
 
     parameters: Parameters
     form: Form
     measured: Form
+    at_once: int = 1
 
     @abstractmethod
     def learn(self, place: int, epoch: int, key: np.uint64) -> tuple[float, int]:
@@ -43,6 +46,12 @@ class Learner(ABC):
         key : uint64
             Key of the random numbers of this mini-batch.
         """
+
+    def learn_several(
+        self, places: Sequence[int], epoch: int, keys: Sequence[np.uint64]
+    ) -> list[tuple[float, int]]:
+        """Do mini-batches one after the other, and return what `learn` does of each."""
+        return [self.learn(place, epoch, key) for place, key in zip(places, keys, strict=True)]
 
     @abstractmethod
     def memory(self) -> dict[str, np.ndarray]:
@@ -135,6 +144,7 @@ class NetworkLearner(Learner):
         form: Form,
         batches: Sequence[Batch],
         scratch: Scratch,
+        decay: np.ndarray,
         column_prior: np.ndarray,
         smoothing: Smoothing,
         settings: ResolvedSettings,
@@ -145,7 +155,7 @@ class NetworkLearner(Learner):
         )
         self.times = np.zeros(len(parameters.visible_bias) + 1, np.int64)
         self.batches, self.scratch = batches, scratch
-        self.decay = spread_penalty(settings.penalty, batches, len(parameters.visible_bias))
+        self.decay = decay
         self.column_prior, self.smoothing, self.settings = column_prior, smoothing, settings
 
     def learn(self, place: int, epoch: int, key: np.uint64) -> tuple[float, int]:
@@ -154,7 +164,7 @@ class NetworkLearner(Learner):
         objective = Objective(
             keep=np.float32(settings.keep),
             squared_share=np.float32(settings.squared_share),
-            rate=np.float32(settings.network_rate / (1 + settings.network_rate_decay * epoch)),
+            rate=np.float32(settings.network_rate_at(epoch)),
             decay=self.decay,
             strength=self.smoothing.strength,
             tilt_strength=self.smoothing.tilt_strength,

@@ -97,29 +97,31 @@ class Batches(Sequence[Batch]):
     ----------
     ratings, also_rated, offset
         As for `plan_batch`.
-    rows : ndarray of int32
-        The rows that have ratings, those of one batch after those of the other.
-    batch_rows : int
-        Rows of a batch.
+    rows : list of ndarray of int32
+        The rows of each batch.
     kept : int
         Bytes that plans may take together to be kept.
+
+    Attributes
+    ----------
+    rows : list of ndarray of int32
+        The rows of each batch.
     """
 
     def __init__(
         self,
         ratings: CompressedRows,
-        rows: np.ndarray,
-        batch_rows: int,
+        rows: list[np.ndarray],
         also_rated: CompressedRows | None = None,
         offset: np.ndarray | None = None,
         kept: int = PLANS_KEPT,
     ) -> None:
-        self._parts, self._left = (ratings, also_rated, offset), kept
-        self._rows = [rows[at : at + batch_rows] for at in range(0, len(rows), batch_rows)]
-        self._plans: list[Batch | None] = [None] * len(self._rows)
+        self._parts, self._left, self.rows = (ratings, also_rated, offset), kept, rows
+        self._plans: list[Batch | None] = [None] * len(rows)
+        self._latest: tuple[int, Batch] | None = None
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     @overload
     def __getitem__(self, place: int) -> Batch: ...
@@ -132,20 +134,24 @@ class Batches(Sequence[Batch]):
         if isinstance(place, slice):
             return [self[each] for each in range(len(self))[place]]
         batch = self._plans[place]
+        if batch is None and self._latest is not None and self._latest[0] == place:
+            return self._latest[1]
         if batch is None:
             ratings, also_rated, offset = self._parts
-            batch = plan_batch(ratings, self._rows[place], also_rated, offset)
+            batch = plan_batch(ratings, self.rows[place], also_rated, offset)
             size = sum(array.nbytes for array in batch)
             if size <= self._left:
                 self._plans[place], self._left = batch, self._left - size
+            else:
+                self._latest = place, batch
         return batch
 
     @property
     def largest(self) -> tuple[int, int]:
         """The most rows, and the most ratings, that a batch has."""
         ratings, also_rated, _ = self._parts
-        counts = [int(_lengths(ratings, also_rated, rows).sum()) for rows in self._rows]
-        return max(map(len, self._rows), default=0), max(counts, default=0)
+        counts = [int(_lengths(ratings, also_rated, rows).sum()) for rows in self.rows]
+        return max(map(len, self.rows), default=0), max(counts, default=0)
 
 
 def plan_batches(
@@ -162,4 +168,5 @@ def plan_batches(
     """
     rows = np.flatnonzero(np.diff(ratings.start)).astype(np.int32)
     generator.shuffle(rows)
-    return Batches(ratings, rows, batch_rows, also_rated, offset, kept)
+    of_batches = [rows[at : at + batch_rows] for at in range(0, len(rows), batch_rows)]
+    return Batches(ratings, of_batches, also_rated, offset, kept)

@@ -14,6 +14,7 @@ from rbmcli.data.ratings import CompressedRows
 from rbmcli.kernels.scoring import RowStates
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
 from rbmcli.models.compression import starts_of
+from rbmcli.models.crews import MakeCrew
 from rbmcli.models.exploration import explore
 from rbmcli.models.form import form_of
 from rbmcli.models.histories import hash_rows
@@ -38,6 +39,7 @@ def train_rbm(
     progress: Progress,
     checkpoint: Checkpoint = KEEPING_NOTHING,
     measured: Callable[[Rbm], None] | None = None,
+    make_crew: MakeCrew | None = None,
 ) -> Rbm:
     """Train a model on ratings, some of which serve as validation.
 
@@ -57,13 +59,15 @@ def train_rbm(
         What keeps how far the run has come, and knows how far it had come before.
     measured : callable, optional
         Given the model that has not seen the validation ratings, before it is trained again with them.
+    make_crew : callable, optional
+        Makes the crew that learns; without it all is learned in this process.
 
     Returns
     -------
     Rbm
         Its record holds the figures of the epochs, and what was tried out.
     """
-    trials = Trials(ratings, held_out, levels, progress, checkpoint)
+    trials = Trials(ratings, held_out, levels, progress, checkpoint, make_crew)
     resolved = explore(settings, shape_of(ratings, held_out, levels), trials)
     figures = trials.kept_figures()
     record: dict[str, Any] = {
@@ -84,7 +88,8 @@ def train_rbm(
         epochs = figures.best_epochs
         progress.info(f"training again on all ratings for {' + '.join(map(str, epochs))} epochs")
         everyone = np.ones(len(ratings.level), bool)
-        fitted = fit_on(ratings, everyone, None, levels, resolved, progress, epochs, checkpoint)
+        parts = ratings, everyone, None, levels
+        fitted = fit_on(*parts, resolved, progress, epochs, checkpoint, make_crew)
     else:
         fitted = trials.kept()
     # What is kept of the ratings holds every one that may be in a history later.

@@ -22,6 +22,7 @@ from rbmcli.models.autoencoder_training import train_autoencoder
 from rbmcli.models.blend_members import members_of
 from rbmcli.models.blend_training import train_blend
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
+from rbmcli.models.crews import MakeCrew
 from rbmcli.models.effects_training import train_bias
 from rbmcli.models.factorization_training import train_factorization
 from rbmcli.models.kinds import predictor_of
@@ -46,6 +47,7 @@ def train_model(
     progress: Progress,
     checkpoint: Checkpoint = KEEPING_NOTHING,
     measured: Callable[[RatingModel], None] | None = None,
+    make_crew: MakeCrew | None = None,
 ) -> RatingModel:
     """Train a model on ratings, some of which serve as validation.
 
@@ -66,10 +68,12 @@ def train_model(
     measured : callable, optional
         Given the model that has not seen the validation ratings, before it is trained again with them; not
         for a blend or an ensemble.
+    make_crew : callable, optional
+        Makes the crew that learns an RBM; without it all is learned in this process, as other kinds are.
     """
     parts = ratings, held_out, levels
     if isinstance(settings, TrainSettings):
-        return train_rbm(*parts, settings, progress, checkpoint, measured=measured)
+        return train_rbm(*parts, settings, progress, checkpoint, measured, make_crew)
     if isinstance(settings, BlendSettings | EnsembleSettings):
         members = members_of(settings, shape_of(*parts))
         return train_blend(*parts, settings, members, progress, train_model, predictor_of)

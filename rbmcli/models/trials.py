@@ -12,6 +12,7 @@ from rbmcli.data.levels import Levels
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import DivergenceError
 from rbmcli.models.checkpoint import KEEPING_NOTHING, Checkpoint
+from rbmcli.models.crews import MakeCrew
 from rbmcli.models.exploration import MOVED
 from rbmcli.models.fit import Fit, fit
 from rbmcli.models.fit_state import FitFigures, key_of, limits_of
@@ -48,6 +49,7 @@ def fit_on(
     progress: Progress,
     epochs: tuple[int, ...] | None = None,
     checkpoint: Checkpoint = KEEPING_NOTHING,
+    make_crew: MakeCrew | None = None,
 ) -> Fitted:
     """Fit a part of the ratings.
 
@@ -67,6 +69,8 @@ def fit_on(
         Epochs of each stage, where validation does not tell.
     checkpoint : Checkpoint
         What keeps how far this and other fits have come.
+    make_crew : callable, optional
+        Makes the crew that learns; without it all is learned in this process.
     """
     rows = ratings.rows(settings.by, learned)
     overall = global_prior(rows.level, len(levels))
@@ -81,7 +85,7 @@ def fit_on(
     also_rated = ratings.also_rated_beyond(rows, settings.by)
     data = TrainingData(rows, prior, levels.values, of_rows, also_rated, learned_offset)
     validation = None if measured is None else ratings.validation(settings.by, measured, offset)
-    outcome = fit(data, settings, validation, progress, epochs, checkpoint)
+    outcome = fit(data, settings, validation, progress, epochs, checkpoint, make_crew)
     return Fitted(rows, also_rated, overall, prior, outcome)
 
 
@@ -106,10 +110,12 @@ def _try(
     settings: ResolvedSettings,
     progress: Progress,
     checkpoint: Checkpoint = KEEPING_NOTHING,
+    make_crew: MakeCrew | None = None,
 ) -> Fitted:
     """Fit the ratings that are not held out, and measure on those that are."""
     measured = held_out if _is_measured(settings) else None
-    return fit_on(ratings, ~held_out, measured, levels, settings, progress, checkpoint=checkpoint)
+    parts = ratings, ~held_out, measured, levels
+    return fit_on(*parts, settings, progress, checkpoint=checkpoint, make_crew=make_crew)
 
 
 def _is_measured(settings: ResolvedSettings) -> bool:
@@ -141,8 +147,10 @@ class Trials:
         levels: Levels,
         progress: Progress,
         checkpoint: Checkpoint = KEEPING_NOTHING,
+        make_crew: MakeCrew | None = None,
     ) -> None:
         self._given, self._progress, self._checkpoint = (ratings, held_out, levels), progress, checkpoint
+        self._make_crew = make_crew
         self._last: _Trial | None = None
         self._kept: _Trial | None = None
         self.figures: list[dict[str, Any]] = []
@@ -176,7 +184,7 @@ class Trials:
         return _Trial(settings, fitted.outcome, fitted)
 
     def _fit(self, settings: ResolvedSettings) -> Fitted:
-        return _try(*self._given, settings, self._progress, self._checkpoint)
+        return _try(*self._given, settings, self._progress, self._checkpoint, self._make_crew)
 
     def keep(self) -> None:
         """Keep the last fit in place of the one before."""

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from rbmcli.config import AnyTrainSettings, CrossvalSettings, InputSettings, Lev
 from rbmcli.data.fingerprints import column_fingerprint
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, told_target
+from rbmcli.engine import LOCAL, Engine
 from rbmcli.pipeline.crossval_figures import (
     GATED_FIGURES,
     Figures,
@@ -34,6 +36,7 @@ from rbmcli.pipeline.crossval_input import CrossvalInput, read_crossval_input
 from rbmcli.pipeline.evaluation import EvaluateResult
 from rbmcli.pipeline.evaluation_input import MODEL_NAME
 from rbmcli.pipeline.gates import check_gates, parse_gates
+from rbmcli.pipeline.telling import map_telling
 from rbmcli.progress import SILENT, PartProgress, Progress
 
 
@@ -90,6 +93,7 @@ def crossval(
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    engine: Engine = LOCAL,
 ) -> CrossvalResult:
     """Deal ratings out to folds, and predict each by a model of all others.
 
@@ -119,6 +123,9 @@ def crossval(
         each fold, from what is trained on.
     progress : Progress
         Told each fold.
+    engine : Engine
+        Where folds are done, as many at a time as it has workers, and each by one of them. The files are the
+        same whatever the engine.
 
     Returns
     -------
@@ -147,23 +154,33 @@ def crossval(
     folder = None if output is None else CrossvalFolder(output, given.description, progress)
     with nullcontext() if folder is None else folder.held():
         with _telling_how_to_go_on(folder, given.folds, progress):
-            folds = _run_folds(given, folder, progress)
+            folds = _run_folds(given, folder, progress, engine)
             result = _result(given, folds, settings, progress)
         kept = "no file was written" if folder is None else "the folds are kept, no other file was written"
         check_gates(gates, result.mean[MODEL_NAME], result, kept)
         return result if folder is None else _written(folder, result, given, settings, progress)
 
 
-def _run_folds(given: CrossvalInput, folder: CrossvalFolder | None, progress: Progress) -> list[MeasuredFold]:
+def _run_folds(
+    given: CrossvalInput, folder: CrossvalFolder | None, progress: Progress, engine: Engine
+) -> list[MeasuredFold]:
     """Do all folds that are not done, and measure all."""
     folds = []
+    kept = set() if folder is None else set(folder.kept)
+    missing = [number for number in range(1, given.folds + 1) if number not in kept]
+    results = map_telling(
+        engine,
+        partial(predict_fold, given),
+        missing,
+        lambda number: PartProgress(progress, f"fold {number}"),
+    )
     for number in range(1, given.folds + 1):
         name, inner = f"fold {number} of {given.folds}", PartProgress(progress, f"fold {number}")
         made = None if folder is None else folder.kept.get(number)
         if made is None:
             sizes = given.part_outside(number).num_rows, given.part_in(number).num_rows
             with progress.step(f"{name}: {sizes[0]:,} ratings to train on, {sizes[1]:,} to predict"):
-                made = predict_fold(given, number, inner)
+                made = next(results)
                 if folder is not None:
                     folder.write_fold(number, made)
                     folder.kept[number] = made

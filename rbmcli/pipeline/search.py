@@ -10,22 +10,28 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rbmcli.config import ResolvedSettings, TuneSettings
+from rbmcli.data.levels import Levels
+from rbmcli.engine import LOCAL, Engine
 from rbmcli.errors import DataError, DivergenceError
+from rbmcli.models.levelled import LevelledRatings
 from rbmcli.models.trials import try_settings
 from rbmcli.models.tuning import Choice, Range, SearchSpace
 from rbmcli.pipeline.pruning import Peers
+from rbmcli.pipeline.telling import map_telling
 from rbmcli.pipeline.training_input import TrainingInput
 from rbmcli.progress import EpochReport, Progress
 
 if TYPE_CHECKING:
     import optuna
+
+OUT_OF_TIME = "out of time"
 
 _OUTCOME = "outcome"
 _RANDOM_TRIALS = 10
@@ -66,21 +72,63 @@ class _Behind(Exception):  # noqa: N818
     """The trial has fallen behind: no error, but its end."""
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A trial that is to be made.
+
+    Attributes
+    ----------
+    settings : ResolvedSettings
+        All settings of the training.
+    peers : Peers or None
+        What it is compared with; None goes on whatever the others did.
+    until : float
+        Value of `time.time()` at which it is ended.
+    """
+
+    settings: ResolvedSettings
+    peers: Peers | None
+    until: float
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """What became of it.
+
+    Attributes
+    ----------
+    ending : str
+        As of `TrialOutcome`, or `OUT_OF_TIME`.
+    curve : list of float
+        Validation RMSE of each epoch.
+    best : EpochReport or None
+        The one with the smallest.
+    """
+
+    ending: str
+    curve: list[float]
+    best: EpochReport | None
+
+    def outcome(self, settings: ResolvedSettings) -> TrialOutcome:
+        """Return it as the journal keeps it; what has no finite figure has diverged."""
+        if self.best is None:
+            return TrialOutcome(settings.as_dict(), self._ending(None), len(self.curve), 0, None, None)
+        rmse, nll = _finite(self.best.valid_rmse), _finite(self.best.valid_nll)
+        ending = self._ending(rmse)
+        return TrialOutcome(settings.as_dict(), ending, len(self.curve), self.best.epoch, rmse, nll)
+
+    def _ending(self, rmse: float | None) -> str:
+        return "diverged" if self.ending == "complete" and rmse is None else self.ending
+
+
 class _Listener(Progress):
-    """Puts the figures of each epoch into the journal, keeps those of the best one, and ends the trial early.
+    """Keeps the figures of each epoch, and ends the trial early.
 
     What training tells otherwise is of no interest in a search, but for warnings.
     """
 
-    def __init__(
-        self,
-        trial: optuna.Trial,
-        progress: Progress,
-        is_over: Callable[[], bool],
-        is_behind: Callable[[int, float], bool],
-    ) -> None:
-        self._trial, self._progress = trial, progress
-        self._is_over, self._is_behind = is_over, is_behind
+    def __init__(self, attempt: Attempt, progress: Progress) -> None:
+        self._attempt, self._progress = attempt, progress
         self.best: EpochReport | None = None
         self.curve: list[float] = []
 
@@ -89,23 +137,43 @@ class _Listener(Progress):
         self._progress.warn(message)
 
     def epoch(self, report: EpochReport) -> None:
-        """Report the validation RMSE, and end the trial where that is to be."""
+        """Take the validation RMSE in, and end the trial where that is to be."""
         assert report.valid_rmse is not None
         if report.is_best:
             self.best = report
         self.curve.append(report.valid_rmse)
-        self._trial.report(report.valid_rmse, report.epoch)
-        if self._is_over():
+        attempt = self._attempt
+        if time.time() >= attempt.until:
             raise _OutOfTime
-        if self._is_behind(report.epoch, np.fmin.reduce(self.curve)):
+        best, kind = np.fmin.reduce(self.curve), attempt.settings.objective
+        if attempt.peers is not None and attempt.peers.leave_behind(kind, report.epoch, best):
             raise _Behind
 
-    def outcome(self, settings: ResolvedSettings, ending: str) -> TrialOutcome:
-        """Return what became of the trial."""
-        if self.best is None:
-            return TrialOutcome(settings.as_dict(), ending, len(self.curve), 0, None, None)
-        rmse, nll = _finite(self.best.valid_rmse), _finite(self.best.valid_nll)
-        return TrialOutcome(settings.as_dict(), ending, len(self.curve), self.best.epoch, rmse, nll)
+
+def attempt_trial(
+    ratings: LevelledRatings, held_out: np.ndarray, levels: Levels, attempt: Attempt, progress: Progress
+) -> Attempted:
+    """Train by the settings of a trial, and measure each epoch.
+
+    Parameters
+    ----------
+    ratings, held_out, levels
+        Ratings, those that are held out for all trials alike, and the scale.
+    attempt : Attempt
+        The trial.
+    progress : Progress
+        Told what it warns of.
+    """
+    listener, ending = _Listener(attempt, progress), "complete"
+    try:
+        try_settings(ratings, held_out, levels, attempt.settings, listener)
+    except _Behind:
+        ending = "pruned"
+    except DivergenceError:
+        ending = "diverged"
+    except _OutOfTime:
+        ending = OUT_OF_TIME
+    return Attempted(ending, listener.curve, listener.best)
 
 
 class Search:
@@ -125,6 +193,9 @@ class Search:
         Value of `time.monotonic()` at which the budget is spent; infinite for no budget.
     progress : Progress
         Told each trial.
+    engine : Engine
+        Where trials are made. As many as it has workers are chosen at a time, before any of them is known,
+        so that a search depends on their number.
 
     Attributes
     ----------
@@ -140,11 +211,13 @@ class Search:
         settings: TuneSettings,
         deadline: float,
         progress: Progress,
+        engine: Engine = LOCAL,
     ) -> None:
         import optuna
 
         self._study, self._space, self._given = study, space, given
         self._settings, self._deadline, self._progress = settings, deadline, progress
+        self._engine = engine
         states = optuna.trial.TrialState
         # A trial that a killed run left under way does not count: its place is tried again.
         ended = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
@@ -182,8 +255,7 @@ class Search:
             self._progress.info(f"going on: {done:,} of {wanted:,} trials are done")
         with self._progress.step("searching settings", total=max(wanted - done, 0)) as step:
             while len(self.outcomes) < wanted and not self._is_over():
-                self._do_trial()
-                step.advance(1)
+                step.advance(self._do_trials(min(self._engine.workers, wanted - len(self.outcomes))))
         if len(self.outcomes) < wanted:
             self._progress.info(f"the budget is spent after {len(self.outcomes):,} of {wanted:,} trials")
 
@@ -191,31 +263,33 @@ class Search:
         """Tell whether the budget is spent; it is not before there is something to show for it."""
         return time.monotonic() >= self._deadline and self.best is not None
 
-    def _do_trial(self) -> None:
+    def _do_trials(self, count: int) -> int:
+        """Choose trials, make them, and take note of them in their order; return how many have ended."""
+        first = len(self.outcomes)
+        asked = [self._ask(first + number) for number in range(count)]
+        left = self._deadline - time.monotonic() if self.best is not None else math.inf
+        attempts = [
+            Attempt(settings, self._peers if place >= len(self._space.defaults) else None, time.time() + left)
+            for place, (_, settings) in enumerate(asked, first)
+        ]
+        given = self._given
+        work = partial(attempt_trial, given.ratings, given.held_out, given.levels)
+        attempted = map_telling(self._engine, work, attempts, lambda attempt: self._progress)
+        for (trial, settings), made in zip(asked, attempted, strict=True):
+            self._take_in(trial, settings, made)
+        return len(self.outcomes) - first
+
+    def _take_in(self, trial: optuna.Trial, settings: ResolvedSettings, made: Attempted) -> None:
+        """Take note of a trial, which does not count if it was out of time."""
         import optuna
 
-        trial, settings = self._ask()
-        is_default = len(self.outcomes) < len(self._space.defaults)
-        listener = _Listener(
-            trial,
-            self._progress,
-            self._is_over,
-            lambda epoch, best: not is_default and self._peers.leave_behind(settings.objective, epoch, best),
-        )
-        given, states = self._given, optuna.trial.TrialState
-        ending = "complete"
-        try:
-            try_settings(given.ratings, given.held_out, given.levels, settings, listener)
-        except _Behind:
-            ending = "pruned"
-        except DivergenceError:
-            ending = "diverged"
-        except _OutOfTime:
+        states = optuna.trial.TrialState
+        for epoch, rmse in enumerate(made.curve, 1):
+            trial.report(rmse, epoch)
+        if made.ending == OUT_OF_TIME:
             self._study.tell(trial, state=states.FAIL)
             return
-        outcome = listener.outcome(settings, ending)
-        if ending == "complete" and outcome.valid_rmse is None:
-            outcome = dataclasses.replace(outcome, ending="diverged")
+        outcome = made.outcome(settings)
         trial.set_user_attr(_OUTCOME, dataclasses.asdict(outcome))
         if outcome.ending == "complete":
             self._study.tell(trial, outcome.valid_rmse)
@@ -223,7 +297,7 @@ class Search:
             # To the sampler a trial that diverged is one of the worst, as one that was given up.
             self._study.tell(trial, state=states.PRUNED)
         self.outcomes.append(outcome)
-        self._compare_with(outcome, listener.curve)
+        self._compare_with(outcome, made.curve)
         self._tell(outcome)
 
     def _compare_with(self, outcome: TrialOutcome, curve: list[float]) -> None:
@@ -231,15 +305,16 @@ class Search:
         if outcome.ending == "complete":
             self._peers.add(outcome.settings["objective"], curve)
 
-    def _ask(self) -> tuple[optuna.Trial, ResolvedSettings]:
-        """Return the next trial and its settings: a default, then what the sampler chooses."""
+    def _ask(self, place: int) -> tuple[optuna.Trial, ResolvedSettings]:
+        """Return the trial of a place and its settings: a default, then what the sampler chooses."""
         import optuna
 
-        place, defaults = len(self.outcomes), self._space.defaults
+        defaults = self._space.defaults
         self._study.sampler = optuna.samplers.TPESampler(
             n_startup_trials=max(_RANDOM_TRIALS, len(defaults)),
             multivariate=False,
-            constant_liar=False,
+            # Trials that are chosen together must not all be the same.
+            constant_liar=self._engine.workers > 1,
             seed=int(np.random.SeedSequence([self._settings.seed, place]).generate_state(1)[0]),
         )
         waiting = (optuna.trial.TrialState.WAITING,)

@@ -18,8 +18,10 @@ from rbmcli.config import (
 from rbmcli.config.train import SECONDS_BETWEEN_SAVES
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
+from rbmcli.engine import LOCAL, Engine
 from rbmcli.errors import UsageError
 from rbmcli.models.checkpoint import Checkpoint
+from rbmcli.models.crews import MakeCrew, check_joint_learning
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.models.store import save_model
 from rbmcli.models.trainings import train_model
@@ -65,6 +67,7 @@ def train(
     resume: bool = False,
     checkpoint_interval: float = SECONDS_BETWEEN_SAVES,
     stop: Callable[[], bool] | None = None,
+    engine: Engine = LOCAL,
 ) -> TrainResult:
     """Train a model of ratings, by default a Restricted Boltzmann Machine.
 
@@ -96,7 +99,9 @@ def train(
     checkpoint_interval : float
         Seconds between two times that it is saved; 0 saves at the end of every epoch.
     stop : callable, optional
-        Asked after every mini-batch, without arguments, whether to stop.
+        Asked after every mini-batch, or round of several workers, without arguments, whether to stop.
+    engine : Engine
+        Where `settings.workers` workers learn. The model is the same whatever the engine.
 
     Returns
     -------
@@ -120,6 +125,7 @@ def train(
     check_target(output, [ratings, valid, also_rated])
     if not isinstance(settings, TrainSettings) and (checkpoint is not None or also_rated is not None):
         raise UsageError("--checkpoint and --also-rated are for --model rbm: leave them out")
+    make_crew = _check_engine(settings, engine)
     if resume and checkpoint is None:
         raise UsageError("--resume goes on from a checkpoint: give --checkpoint FILE too")
     sources = [ratings, valid, also_rated]
@@ -135,9 +141,23 @@ def train(
             )
             file = stack.enter_context(opened)
         given = read_training(ratings, valid, also_rated, settings, input_settings, level_settings, progress)
-        model = _trained(given, file, stop, progress)
+        model = _trained(given, file, stop, progress, make_crew)
     model.record["data_fingerprint"] = given.fingerprint
     return _result(model, output, progress)
+
+
+def _check_engine(settings: AnyTrainSettings, engine: Engine) -> MakeCrew | None:
+    """Return what makes the crew that learns; None where one learner of this process does."""
+    workers = settings.workers if isinstance(settings, TrainSettings) else engine.workers
+    if engine.is_here and workers == 1:
+        return None
+    if not isinstance(settings, TrainSettings):
+        raise UsageError(
+            "--engine, --workers: several workers train --model rbm alone",
+            hint="leave them out; crossval lets each worker train a model of any kind",
+        )
+    check_joint_learning(settings)
+    return engine.crew
 
 
 def _trained(
@@ -145,15 +165,16 @@ def _trained(
     file: RunCheckpoint | None,
     stop: Callable[[], bool] | None,
     progress: Progress,
+    make_crew: MakeCrew | None,
 ) -> RatingModel:
     """Train, and keep how far it has come in the file of a checkpoint, if there is one."""
     stop = stop or (lambda: False)
     parts = given.ratings, given.held_out, given.levels, given.settings, progress
     with telling_how_to_go_on(file.path if file else None, progress):
         if file is None:
-            return train_model(*parts, Checkpoint(stop))
+            return train_model(*parts, Checkpoint(stop), make_crew=make_crew)
         checkpoint = file.of(given, stop, progress)
-        model = train_model(*parts, checkpoint)
+        model = train_model(*parts, checkpoint, make_crew=make_crew)
         checkpoint.complete()
     return model
 

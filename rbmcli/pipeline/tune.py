@@ -17,6 +17,7 @@ import numpy as np
 from rbmcli.config import InputSettings, LevelSettings, ResolvedSettings, TrainSettings, TuneSettings
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
+from rbmcli.engine import LOCAL, Engine
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
@@ -26,7 +27,7 @@ from rbmcli.pipeline.settings_file import write_settings
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.progress import SILENT, Progress
 
-NOT_OF_A_SEARCH = ("preset", "seed", "validation")
+NOT_OF_A_SEARCH = ("preset", "seed", "validation", "workers", "average_every")
 """Settings of training that a search sets itself."""
 
 
@@ -78,6 +79,7 @@ def tune(
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     level_settings: LevelSettings = LevelSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    engine: Engine = LOCAL,
 ) -> TuneResult:
     """Search settings of training by what they do on validation ratings.
 
@@ -106,6 +108,9 @@ def tune(
         The scale, where the file does not name its levels.
     progress : Progress
         Told each trial.
+    engine : Engine
+        Where trials are made, as many at a time as it has workers. These are chosen together, so that what is
+        found depends on the number of workers, though not on the engine.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def tune(
         _optuna_quiet(),
         open_study(journal_path, _description(read, space, fixed or {})) as study,
     ):
-        search = Search(study, space, read, settings, deadline, progress)
+        search = Search(study, space, read, settings, deadline, progress, engine)
         with _telling_how_to_go_on(search, journal_path, progress):
             search.run()
         result = _result(search, space, local_path(output), journal_path)

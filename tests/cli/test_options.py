@@ -14,14 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rbmcli.cli import train
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.main import move_leading_options
 from rbmcli.cli.option_groups import leading_options
 from rbmcli.cli.options import Reading, Running, Scale
 from rbmcli.cli.other_model_options import Effects, Factorization
-from rbmcli.cli.threads import use_threads
 from rbmcli.cli.train_options import Discriminative, Divergence, Learning, Machine
 from rbmcli.cli.validation_options import HoldingOut, Validating, training_settings
 from rbmcli.config import BiasSettings, FactorizationSettings, InputSettings, LevelSettings, TrainSettings
+from rbmcli.engine import LOCAL
+from rbmcli.engine.threads import use_threads
 from rbmcli.errors import UsageError
 
 RunCommand = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -40,13 +42,17 @@ def test_every_setting_of_training_has_an_option_with_its_default() -> None:
     options = {name: value for group in groups for name, value in group.items()}
     options |= {name: validating[name] for name in ("holdout", "refit")}
     # Of the two commands that train, only one has presets.
-    options["preset"] = inspect.signature(train.command).parameters["preset"].default
+    for name in ("preset", "average_every"):
+        options[name] = inspect.signature(train.command).parameters[name].default
     settings = vars(TrainSettings())
 
-    # Every command with a seed has it as its own; --valid and --no-valid say what the validation is.
-    elsewhere = {"seed", "validation"}
+    # Every command with a seed has it as its own; --valid and --no-valid say what the validation is. How many
+    # workers there are is told by the engine, which is one by itself.
+    assert (TrainSettings().workers, Working().workers, LOCAL.workers) == (1, None, 1)
+    elsewhere = {"seed", "validation", "workers"}
     assert options == {name: value for name, value in settings.items() if name not in elsewhere}
-    model = {name: value for name, value in options.items() if name not in vars(HoldingOut())}
+    strange = {*vars(HoldingOut()), "average_every"}
+    model = {name: value for name, value in options.items() if name not in strange}
     given = {"rbm": model, "mf": vars(Factorization()), "bias": vars(Effects())}
     assert training_settings("rbm", given, HoldingOut(), 0) == TrainSettings()
     assert training_settings("mf", given, HoldingOut(), 0) == FactorizationSettings()
@@ -97,7 +103,7 @@ def test_threads_take_effect_before_numba_is_loaded_and_after(
     tmp_path: Path, command_environment: dict[str, str]
 ) -> None:
     program = (
-        "from rbmcli.cli.threads import use_threads; use_threads(5); import numba; "
+        "from rbmcli.engine.threads import use_threads; use_threads(5); import numba; "
         "before = numba.get_num_threads(); use_threads(3); after = numba.get_num_threads(); "
         "use_threads(9); print(before, after, numba.get_num_threads())"
     )

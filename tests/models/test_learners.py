@@ -263,7 +263,8 @@ def _network_learner(settings: ResolvedSettings) -> NetworkLearner:
     data, form, batches = task.data(settings), form_of(settings, VALUES), batches_of(task)
     start = initial_parameters(data.column_prior, form, settings.seed)
     scratch = Scratch.sized(settings.batch_size, max(len(b.column) for b in batches), CHUNKS, form)
-    return NetworkLearner(start, form, batches, scratch, data.column_prior, data.smoothing, settings)
+    decay = spread_penalty(settings.penalty, batches, len(data.column_prior))
+    return NetworkLearner(start, form, batches, scratch, decay, data.column_prior, data.smoothing, settings)
 
 
 # The penalty.

@@ -245,5 +245,5 @@ def test_plans_are_kept_up_to_a_number_of_bytes_and_made_anew_beyond():
 
     batches = plan_batches(ratings, 10, np.random.default_rng(1), kept=int(2.5 * size))
 
-    is_kept = [batch is again for batch, again in zip(batches, batches, strict=True)]
+    is_kept = [batch is again for batch, again in zip(list(batches), list(batches), strict=True)]
     assert is_kept == [True, True, False, False]

@@ -73,7 +73,7 @@ def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[],
     """Replace the clock of searches; return what makes a function that puts it to some seconds."""
     now = [0.0]
     for module in (search, tune):
-        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], time=lambda: now[0]))
 
     def at(seconds: float) -> Callable[[], None]:
         return lambda: now.__setitem__(0, seconds)

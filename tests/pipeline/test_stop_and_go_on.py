@@ -231,6 +231,23 @@ def test_stopping_is_told_with_how_to_go_on(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("objective", ["divergence", "discriminative"])
+def test_a_training_by_several_workers_goes_on_to_the_bytes_of_an_unbroken_one(
+    tmp_path: Path, objective: str
+) -> None:
+    changes = {"objective": objective, "workers": 2, "average_every": 2, "batch_size": 5}
+    for name in ("broken", "whole"):
+        (tmp_path / name).mkdir()
+    broken, whole = Run(tmp_path / "broken", **changes), Run(tmp_path / "whole", **changes)
+
+    # An epoch of six mini-batches asks four times: in the middle of the second one it is stopped.
+    broken.break_off(6)
+    broken.go(resume=True)
+    whole.go()
+
+    assert broken.model == whole.model
+
+
 def test_without_a_checkpoint_training_can_be_stopped_too() -> None:
     stop = StopAfter(2)
 
