@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rbmcli.data.ids import IdIndex
 
@@ -89,3 +90,12 @@ def _packed_order(users: np.ndarray, items: np.ndarray, *, in_runs: bool) -> np.
     keys.sort(kind="stable" if in_runs else None)
     keys &= (1 << row_bits) - 1
     return keys
+
+
+def user_starts(table: pa.Table) -> np.ndarray:
+    """Return the first row of each user of a table that is sorted by user, int64."""
+    users, rest = table.column("user"), table.num_rows - 1
+    if rest < 1:
+        return np.arange(table.num_rows)
+    changes = pc.not_equal(users.slice(1), users.slice(0, rest)).to_numpy()
+    return np.append(0, np.flatnonzero(changes) + 1)

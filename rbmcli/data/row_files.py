@@ -32,14 +32,14 @@ class RowFileWriter:
 
     def __init__(self, path: Path, schema: pa.Schema, batch_rows: int) -> None:
         self._batch_rows = batch_rows
-        plain = _with_plain_columns(schema.empty_table()).schema
+        plain = with_plain_columns(schema.empty_table()).schema
         with _errors():
             self._file = pa.OSFile(os.fsencode(path), "wb")
             self._writer = pa.ipc.new_file(self._file, plain)
 
     def write(self, table: pa.Table) -> None:
         """Write a table."""
-        table = _with_plain_columns(table)
+        table = with_plain_columns(table)
         with _errors():
             self._writer.write_table(table.combine_chunks(), max_chunksize=self._batch_rows)
 
@@ -75,17 +75,14 @@ class RowFile:
             batches = [reader.get_batch(index) for index in range(begin, end)]
         return self._restored(batches)
 
-    def pieces(self, rows_at_once: int, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
-        """Yield all rows in tables of about so many rows; with columns named, these alone."""
+    def tables(self, batches: Sequence[int], columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """Yield all rows in tables of so many batches each; with columns named, these alone."""
+        first = 0
         with self._opened(columns) as reader:
-            batches: list[pa.RecordBatch] = []
-            for index in range(reader.num_record_batches):
-                batches.append(reader.get_batch(index))
-                if sum(len(batch) for batch in batches) >= rows_at_once:
-                    yield self._restored(batches, columns)
-                    batches = []
-            if batches:
-                yield self._restored(batches, columns)
+            for count in batches:
+                table = [reader.get_batch(index) for index in range(first, first + count)]
+                first += count
+                yield self._restored(table, columns)
 
     @contextmanager
     def _opened(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatchFileReader]:
@@ -108,7 +105,7 @@ class RowFile:
         return table if table.schema == schema else table.cast(schema)
 
 
-def _with_plain_columns(table: pa.Table) -> pa.Table:
+def with_plain_columns(table: pa.Table) -> pa.Table:
     """Return a table without dictionaries, of which a file may have only one for each column."""
     for index, field in enumerate(table.schema):
         if pa.types.is_dictionary(field.type):

@@ -15,7 +15,7 @@ from rbmcli.data.metadata import decode_metadata
 from rbmcli.data.readers.jsonl import read_jsonl
 from rbmcli.data.readers.parquet import raw_from_table, read_arrow_input, read_parquet_input
 from rbmcli.data.readers.raw import RawTable
-from rbmcli.data.readers.sources import open_input
+from rbmcli.data.readers.sources import InputFile, open_input
 from rbmcli.data.readers.text import read_text
 from rbmcli.errors import DataError
 from rbmcli.progress import Progress
@@ -52,24 +52,29 @@ def open_raw(
         If it cannot be read.
     """
     if not isinstance(source, str | os.PathLike):
-        yield _raw_of_memory(source)
+        yield raw_of_memory(source)
         return
     with (
         open_input(source, settings.input_format) as found,
         progress.step(f"reading {found.where}", found.size) as step,
     ):
         file = dataclasses.replace(found, advance=step.advance)
-        if file.input_format == "parquet":
-            yield read_parquet_input(file)
-        elif file.input_format == "arrow":
-            yield read_arrow_input(file)
-        elif file.input_format == "jsonl":
-            yield read_jsonl(file)
-        else:
-            yield read_text(file, settings, min_columns=min_columns)
+        yield raw_of_file(file, settings, min_columns=min_columns)
 
 
-def _raw_of_memory(source: Any) -> RawTable:
+def raw_of_file(file: InputFile, settings: InputSettings, *, min_columns: int) -> RawTable:
+    """Read a file that is open as an input."""
+    if file.input_format == "parquet":
+        return read_parquet_input(file)
+    if file.input_format == "arrow":
+        return read_arrow_input(file)
+    if file.input_format == "jsonl":
+        return read_jsonl(file)
+    return read_text(file, settings, min_columns=min_columns)
+
+
+def raw_of_memory(source: Any) -> RawTable:
+    """Return a table in memory as a raw one."""
     try:
         # What is no Arrow table becomes one: pandas and other frames, dictionaries of columns.
         table = source if isinstance(source, pa.Table) else pa.table(source)

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
-from rbmcli.data.readers.opening import Source, open_raw
+from rbmcli.data.readers.opening import Source, raw_of_file, raw_of_memory
 from rbmcli.data.readers.parquet import common_schema, files_below, in_schema, partition_of, raw_from_table
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile, open_input
@@ -65,20 +65,23 @@ def open_pieces(
     DataError
         If it cannot be read; while it is read, too.
     """
+    if not isinstance(source, str | os.PathLike):
+        yield _whole(raw_of_memory(source))
+        return
     with ExitStack() as stack:
-        if isinstance(source, str | os.PathLike):
-            found = stack.enter_context(open_input(source, settings.input_format))
-            if found.input_format == "parquet":
-                step = stack.enter_context(progress.step(f"reading {found.where}", _size(found.path)))
-                file = dataclasses.replace(found, advance=step.advance)
-                yield (
-                    _of_folder(file, rows_at_once)
-                    if file.path.is_dir()
-                    else _of_file(file, rows_at_once, stack)
-                )
-                return
-        raw = stack.enter_context(open_raw(source, settings, progress, min_columns=min_columns))
-        yield RawPieces(raw, raw.table.num_rows, iter(()))
+        found = stack.enter_context(open_input(source, settings.input_format))
+        step = stack.enter_context(progress.step(f"reading {found.where}", _size(found.path)))
+        file = dataclasses.replace(found, advance=step.advance)
+        if file.input_format != "parquet":
+            yield _whole(raw_of_file(file, settings, min_columns=min_columns))
+        elif file.path.is_dir():
+            yield _of_folder(file, rows_at_once)
+        else:
+            yield _of_file(file, rows_at_once, stack)
+
+
+def _whole(raw: RawTable) -> RawPieces:
+    return RawPieces(raw, raw.table.num_rows, iter(()))
 
 
 def _of_file(source: InputFile, rows_at_once: int, stack: ExitStack) -> RawPieces:
