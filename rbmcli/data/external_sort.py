@@ -23,8 +23,8 @@ from rbmcli.data.ordering import pair_order
 from rbmcli.data.row_files import RowFile, RowFileWriter, release_unused
 from rbmcli.data.temporary import temporary_folder
 
-_MOST_OF_A_RUN, _MOST_OF_A_RANGE = 1 << 30, 1 << 28
-"""Bytes at most: more would not be faster, and the texts of a column have to stay below 2 GiB."""
+_MOST_OF_A_RUN, _MOST_OF_A_RANGE = 1 << 28, 1 << 26
+"""Bytes at most: more would be slower, for caches and for new pages; and texts have to stay below 2 GiB."""
 
 _SHARES_OF_A_RUN, _SHARES_OF_A_RANGE = 6, 12
 """Parts of the memory, of which the rows that are sorted, their keys and their order take several."""

@@ -1,8 +1,8 @@
 """Ratings piece by piece, for tables that do not fit into memory.
 
-Parquet comes by row groups, and delimited text by blocks, after a first look through it for the types of its
-columns; any other input is one piece. What `read_ratings` does to a whole
-table is done to each piece, but for duplicates, which only a whole table shows.
+Parquet comes by row groups, Arrow data by batches, delimited text and JSON Lines by rows, after a first look
+through them for the types of their columns; a table in memory is one piece. What `read_ratings` does to a
+whole table is done to each piece, but for duplicates, which only a whole table shows.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.rejections import Rejections
 from rbmcli.data.tables import RatingsTable
 from rbmcli.data.text_kinds import kinds_of_text
+from rbmcli.errors import DataError
 from rbmcli.progress import SILENT, Progress
 
 PIECE_ROWS = 1 << 20
@@ -43,8 +44,8 @@ class RatingsPieces:
         As in `RatingsTable`.
     where : str
         Name of the input, for messages.
-    rows : int or None
-        Rows of all pieces, bad ones and duplicates among them; None where only reading them can tell.
+    rows : int
+        Rows of all pieces, bad ones and duplicates among them.
     pieces : iterator of pyarrow.Table
         The ratings, in the row order of the input; a pair may stand there several times. After the last one
         bad rows are an error, or told.
@@ -55,7 +56,7 @@ class RatingsPieces:
     schema: pa.Schema
     metadata: dict[str, Any]
     where: str
-    rows: int | None
+    rows: int
     pieces: Iterator[pa.Table]
     n_read: int = 0
     n_bad: int = 0
@@ -87,6 +88,8 @@ def open_ratings(
         yield _of_table(source)
         return
     sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise DataError("no ratings: expected at least one input")
     with ExitStack() as stack:
         opened = [
             stack.enter_context(
@@ -118,7 +121,7 @@ def _of_table(read: RatingsTable) -> RatingsPieces:
 
 def _of_inputs(opened: list[RawPieces], settings: InputSettings, progress: Progress) -> RatingsPieces:
     rejections = Rejections(settings.on_error, progress)
-    kinds = [kinds_of_text(each, settings, progress) for each in opened]
+    kinds, counts = zip(*(kinds_of_text(each, settings, progress) for each in opened), strict=True)
     heads = [
         part_of(each.first, settings, rejections, progress, needs_rating=True, kinds=found)
         for each, found in zip(opened, kinds, strict=True)
@@ -138,8 +141,7 @@ def _of_inputs(opened: list[RawPieces], settings: InputSettings, progress: Progr
         parts = [[_joined(list(each))] for each in parts]
         whole = [(part.table, part.where) for each in parts for part in each]
         schema = concatenate(whole, progress).schema
-    rows = None if any(each.again for each in opened) else sum(each.rows for each in opened)
-    result = RatingsPieces(schema, common_metadata(heads), where, rows, iter(()))
+    result = RatingsPieces(schema, common_metadata(heads), where, sum(counts), iter(()))
     result.pieces = _checked(result, chain.from_iterable(parts), rejections, progress)
     return result
 

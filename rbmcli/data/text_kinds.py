@@ -43,10 +43,11 @@ class _Found:
 
 def kinds_of_text(
     pieces: RawPieces, settings: InputSettings, progress: Progress
-) -> dict[str, pa.DataType] | None:
-    """Return the types of the ids and further columns of ratings, by the names they have once they are read.
+) -> tuple[dict[str, pa.DataType] | None, int]:
+    """Return the types of the ids and further columns of ratings, by their names once read, and all rows.
 
-    None where there is one piece, which tells by itself. Bad rows tell nothing; they are not told here.
+    There are no types where there is one piece, which tells by itself. Bad rows tell nothing here, and nobody
+    is told of them.
 
     Raises
     ------
@@ -54,13 +55,15 @@ def kinds_of_text(
         If the text cannot be read.
     """
     if pieces.again is None:
-        return None
+        return None, pieces.rows
     found: dict[str, _Found] = {}
+    rows = 0
     silent = Rejections("skip", SILENT)
     with progress.step(f"looking through {pieces.first.where}"):
         for raw in pieces.again():
-            table = part_of(raw, settings, silent, SILENT, needs_rating=True, kinds={}).table
-            for name in table.column_names:
-                if pa.types.is_string(table.schema.field(name).type):
-                    found[name] = found.get(name, _Found()).also(table.column(name))
-    return {name: each.kind(name) for name, each in found.items()}
+            part = part_of(raw, settings, silent, SILENT, needs_rating=True, kinds={})
+            rows += part.n_read
+            for name in part.table.column_names:
+                if pa.types.is_string(part.table.schema.field(name).type):
+                    found[name] = found.get(name, _Found()).also(part.table.column(name))
+    return {name: each.kind(name) for name, each in found.items()}, rows

@@ -15,7 +15,7 @@ from rbmcli.data.metadata import decode_metadata
 from rbmcli.data.readers.jsonl import read_jsonl
 from rbmcli.data.readers.parquet import raw_from_table, read_arrow_input, read_parquet_input
 from rbmcli.data.readers.raw import RawTable
-from rbmcli.data.readers.sources import InputFile, open_input
+from rbmcli.data.readers.sources import open_input
 from rbmcli.data.readers.text import read_text
 from rbmcli.errors import DataError
 from rbmcli.progress import Progress
@@ -59,18 +59,14 @@ def open_raw(
         progress.step(f"reading {found.where}", found.size) as step,
     ):
         file = dataclasses.replace(found, advance=step.advance)
-        yield raw_of_file(file, settings, min_columns=min_columns)
-
-
-def raw_of_file(file: InputFile, settings: InputSettings, *, min_columns: int) -> RawTable:
-    """Read a file that is open as an input."""
-    if file.input_format == "parquet":
-        return read_parquet_input(file)
-    if file.input_format == "arrow":
-        return read_arrow_input(file)
-    if file.input_format == "jsonl":
-        return read_jsonl(file)
-    return read_text(file, settings, min_columns=min_columns)
+        if file.input_format == "parquet":
+            yield read_parquet_input(file)
+        elif file.input_format == "arrow":
+            yield read_arrow_input(file)
+        elif file.input_format == "jsonl":
+            yield read_jsonl(file)
+        else:
+            yield read_text(file, settings, min_columns=min_columns)
 
 
 def raw_of_memory(source: Any) -> RawTable:

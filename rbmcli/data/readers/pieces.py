@@ -1,4 +1,4 @@
-"""Any input as raw tables one after the other: Parquet by row groups, all else as one table."""
+"""Any input as raw tables one after the other, so that none of them needs much memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,26 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
+from rbmcli.data.readers.jsonl import jsonl_pieces
 from rbmcli.data.readers.layout import TextLayout, find_layout
-from rbmcli.data.readers.opening import Source, raw_of_file, raw_of_memory
-from rbmcli.data.readers.parquet import common_schema, files_below, in_schema, partition_of, raw_from_table
+from rbmcli.data.readers.opening import Source, raw_of_memory
+from rbmcli.data.readers.parquet import (
+    arrow_pieces,
+    common_schema,
+    files_below,
+    in_schema,
+    partition_of,
+    raw_from_table,
+)
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile, open_input
+from rbmcli.data.readers.text import read_text
 from rbmcli.data.readers.text_pieces import text_pieces
 from rbmcli.data.storage import open_parquet
 from rbmcli.progress import Progress
+
+_MOST_LINES = 1 << 16
+"""Lines of JSON at once: their values take much memory before they are columns."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +101,16 @@ def open_pieces(
         file = dataclasses.replace(found, advance=step.advance)
         if file.input_format == "text" and text_in_pieces:
             yield _of_text(file, find_layout(file, settings, min_columns), rows_at_once)
-        elif file.input_format != "parquet":
-            yield _whole(raw_of_file(file, settings, min_columns=min_columns))
+        elif file.input_format == "text":
+            yield _whole(read_text(file, settings, min_columns))
+        elif file.input_format == "jsonl":
+            lines = min(rows_at_once, _MOST_LINES)
+            looking = partial(progress.step, f"looking through {found.where}")
+            rows, pieces = jsonl_pieces(file, lines, looking)
+            yield RawPieces(next(pieces), rows, pieces)
+        elif file.input_format == "arrow":
+            first, rows, tables = arrow_pieces(file, rows_at_once, stack)
+            yield RawPieces(first, rows, _numbered(tables, file.where, first.metadata))
         elif file.path.is_dir():
             yield _of_folder(file, rows_at_once)
         else:
