@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,53 @@ _SHARES_OF_A_RUN, _SHARES_OF_A_RANGE = 6, 12
 _BATCH_ROWS = 4096
 """Rows that are found, and read, at once."""
 
+_FEW_ROWS = 256
+"""Rows of a run that are not cut into several, however little memory there is."""
+
 UserRange = tuple[Any, Any]
 """The first user, and the first one after the last; None is no bound."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Sorted rows: those of a file, or of a table.
+
+    Attributes
+    ----------
+    place : RowFile or pyarrow.Table
+        Where they are.
+    first_users : list
+        First user of each batch.
+    counts : list of int
+        Rows of each batch.
+    size : int
+        Bytes of all rows, in memory.
+    """
+
+    place: RowFile | pa.Table
+    first_users: list[Any]
+    counts: list[int]
+    size: int
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return sum(self.counts)
+
+    def read(self, users: UserRange) -> pa.Table:
+        """Return the rows of a range of users."""
+        first, last = users
+        # A user may begin at the end of the batch before the first one that begins with them.
+        begin = 0 if first is None else max(0, bisect_left(self.first_users, first) - 1)
+        end = len(self.counts) if last is None else bisect_left(self.first_users, last)
+        if isinstance(self.place, RowFile):
+            table = self.place.read(begin, end)
+        else:
+            offset = sum(self.counts[:begin])
+            table = self.place.slice(offset, sum(self.counts[begin:end]))
+        low = 0 if first is None else _place_of(first, table)
+        high = table.num_rows if last is None else _place_of(last, table)
+        return table.slice(low, high - low)
 
 
 @dataclass(frozen=True)
@@ -44,14 +90,14 @@ class SortedRows:
     ----------
     schema : pyarrow.Schema
         Their columns.
-    runs : tuple of _Run
+    runs : tuple of Run
         Each sorted; rows of a pair stand in the order of the runs.
     range_bytes : int
         Bytes of a table, at most, but where there are more of one user.
     """
 
     schema: pa.Schema
-    runs: tuple[_Run, ...]
+    runs: tuple[Run, ...]
     range_bytes: int
 
     @property
@@ -98,48 +144,6 @@ class SortedRows:
             release_unused()
 
 
-@dataclass(frozen=True)
-class _Run:
-    """Sorted rows: those of a file, or of a table.
-
-    Attributes
-    ----------
-    place : RowFile or pyarrow.Table
-        Where they are.
-    first_users : list
-        First user of each batch.
-    counts : list of int
-        Rows of each batch.
-    size : int
-        Bytes of all rows, in memory.
-    """
-
-    place: RowFile | pa.Table
-    first_users: list[Any]
-    counts: list[int]
-    size: int
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return sum(self.counts)
-
-    def read(self, users: UserRange) -> pa.Table:
-        """Return the rows of a range of users."""
-        first, last = users
-        # A user may begin at the end of the batch before the first one that begins with them.
-        begin = 0 if first is None else max(0, bisect_left(self.first_users, first) - 1)
-        end = len(self.counts) if last is None else bisect_left(self.first_users, last)
-        if isinstance(self.place, RowFile):
-            table = self.place.read(begin, end)
-        else:
-            offset = sum(self.counts[:begin])
-            table = self.place.slice(offset, sum(self.counts[begin:end]))
-        low = 0 if first is None else _place_of(first, table)
-        high = table.num_rows if last is None else _place_of(last, table)
-        return table.slice(low, high - low)
-
-
 def _place_of(user: Any, table: pa.Table) -> int:
     column = table.column("user")
     return bisect_left(range(table.num_rows), user, key=lambda row: column[row].as_py())
@@ -152,8 +156,7 @@ def sorted_by_user(pieces: Iterable[pa.Table], schema: pa.Schema, memory: int) -
     Parameters
     ----------
     pieces : iterable of pyarrow.Table
-        The rows in any order, among their columns `user` and `item` (int64 or string). The tables have to be
-        small beside the memory.
+        The rows in any order, among their columns `user` and `item` (int64 or string).
     schema : pyarrow.Schema
         Columns of the tables.
     memory : int
@@ -165,28 +168,36 @@ def sorted_by_user(pieces: Iterable[pa.Table], schema: pa.Schema, memory: int) -
         If a temporary file cannot be written.
     """
     most = max(1, min(memory // _SHARES_OF_A_RUN, _MOST_OF_A_RUN))
-    runs: list[_Run] = []
+    runs: list[Run] = []
     with ExitStack() as stack:
         folder: Path | None = None
         gathered: list[pa.Table] = []
         size = 0
-        for piece in pieces:
+        for piece in chain.from_iterable(_cut(piece, most) for piece in pieces):
             if gathered and size + piece.nbytes > most:
                 if folder is None:
                     folder = stack.enter_context(temporary_folder())
-                runs.append(_written(_taken(gathered), folder / f"{len(runs)}.arrow"))
+                runs.append(write_run(_taken(gathered), folder / f"{len(runs)}.arrow"))
                 size = 0
                 release_unused()
             gathered.append(piece)
             size += piece.nbytes
         if gathered and folder is not None:
-            runs.append(_written(_taken(gathered), folder / f"{len(runs)}.arrow"))
+            runs.append(write_run(_taken(gathered), folder / f"{len(runs)}.arrow"))
         elif gathered:
             table = _taken(gathered)
             counts = _counts(table.num_rows)
-            runs.append(_Run(table, _first_users(table, counts), counts, table.nbytes))
+            runs.append(Run(table, _first_users(table, counts), counts, table.nbytes))
         release_unused()
         yield SortedRows(schema, tuple(runs), max(1, min(memory // _SHARES_OF_A_RANGE, _MOST_OF_A_RANGE)))
+
+
+def _cut(piece: pa.Table, most: int) -> Iterator[pa.Table]:
+    """Yield a table in parts that have about so many bytes at most, but not in very small ones."""
+    parts = min(-(-piece.nbytes // most), -(-piece.num_rows // _FEW_ROWS))
+    rows = -(-piece.num_rows // max(parts, 1))
+    for first in range(0, piece.num_rows, max(rows, 1)):
+        yield piece.slice(first, rows)
 
 
 def _taken(gathered: list[pa.Table]) -> pa.Table:
@@ -207,12 +218,13 @@ def _in_one_chunk(column: pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def _written(table: pa.Table, path: Path) -> _Run:
+def write_run(table: pa.Table, path: Path) -> Run:
+    """Write sorted rows to a new file; an `OutputError` tells that this fails."""
     counts = _counts(table.num_rows)
     writer = RowFileWriter(path, table.schema, _BATCH_ROWS)
     writer.write(table)
     writer.close()
-    return _Run(RowFile(path, table.schema), _first_users(table, counts), counts, table.nbytes)
+    return Run(RowFile(path, table.schema), _first_users(table, counts), counts, table.nbytes)
 
 
 def _counts(rows: int) -> list[int]:

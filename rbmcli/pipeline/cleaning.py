@@ -29,9 +29,8 @@ ROW = "row of the input"
 ROW_FIELD = pa.field(ROW, pa.int64())
 
 
-def numbered(pieces: Iterable[pa.Table], seen: RatingCounts) -> Iterator[pa.Table]:
-    """Yield pieces of ratings with their rows numbered, and count their ratings."""
-    first = 0
+def numbered(pieces: Iterable[pa.Table], seen: RatingCounts, first: int = 0) -> Iterator[pa.Table]:
+    """Yield pieces of ratings with their rows numbered from the first on, and count their ratings."""
     for piece in pieces:
         seen.update(piece.column("rating").to_numpy())
         yield piece.append_column(ROW_FIELD, pa.array(np.arange(first, first + piece.num_rows)))
@@ -98,6 +97,11 @@ class Cleaner:
         kept = resolve_sorted(table, same, self.duplicates, self.mean_levels) if same.any() else table
         before = [np.count_nonzero(each.column(ROW).to_numpy() < row) for each in (table, kept)]
         return int(before[0] - before[1])
+
+
+def clean_range(cleaner: Cleaner, users: UserRange) -> CleanedRange:
+    """Return what `Cleaner.clean` does: as a function of a module, for engines."""
+    return cleaner.clean(users)
 
 
 @dataclass(frozen=True)

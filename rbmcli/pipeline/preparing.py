@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -30,6 +31,7 @@ from rbmcli.pipeline.cleaning import (
     ROW_FIELD,
     Cleaned,
     Cleaner,
+    clean_range,
     counts_unknown,
     known_scale,
     mean_levels,
@@ -161,7 +163,7 @@ def _prepared(
 
 
 def _cleaned(cleaner: Cleaner, cleaned: Cleaned, engine: Engine) -> Iterator[pa.Table]:
-    for found in engine.map(cleaner.clean, cleaner.rows.ranges()):
+    for found in engine.map(partial(clean_range, cleaner), cleaner.rows.ranges()):
         cleaned.add(found)
         yield found.table
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -155,3 +156,22 @@ def test_the_order_of_pairs_is_that_of_their_codes(users: list[int], in_runs: bo
     )
 
     assert pair_order(table, in_runs=in_runs).tolist() == PairCodes.of(table).order().tolist()
+
+
+def test_a_large_table_is_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    table = rows(3000, "integers", 100, 3)
+
+    with sorted_by_user([table], table.schema, table.nbytes) as found:
+        check(found, table)
+
+    assert len(found.runs) >= 6
+
+
+def test_sorted_rows_go_to_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    table = rows(3000, "texts", 100, 3)
+
+    with sorted_by_user([table], table.schema, table.nbytes) as found:
+        there = pickle.loads(pickle.dumps(found))
+        check(there, table)
