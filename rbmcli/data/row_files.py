@@ -106,12 +106,29 @@ class RowFile:
 
 
 def with_plain_columns(table: pa.Table) -> pa.Table:
-    """Return a table without dictionaries, of which a file may have only one for each column."""
+    """Return a table without dictionaries, of which a file may have only one, and views of shared texts.
+
+    Each batch of a file would hold all texts that its views share with other batches.
+    """
     for index, field in enumerate(table.schema):
-        if pa.types.is_dictionary(field.type):
-            plain = field.with_type(field.type.value_type)
-            table = table.set_column(index, plain, table.column(index).cast(plain.type))
+        kind = _plain(field.type)
+        if kind != field.type:
+            table = table.set_column(index, field.with_type(kind), table.column(index).cast(kind))
     return table
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return _plain(kind.value_type)
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_plain(field.type)) for field in kind])
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_plain(kind.value_type)))
+    return kind
 
 
 def release_unused() -> None:

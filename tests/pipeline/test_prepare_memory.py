@@ -165,6 +165,25 @@ def test_no_temporary_file_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert part.num_rows > 1000
 
 
+def test_further_columns_of_any_type_are_the_same(tmp_path: Path) -> None:
+    table = some_ratings()
+    codes = pa.array([f"c{n % 7}" for n in range(table.num_rows)]).dictionary_encode()
+    lists = pa.ListArray.from_arrays(pa.array(range(table.num_rows + 1), pa.int32()), codes)
+    table = table.append_column("code", codes).append_column("codes", lists)
+    table = table.append_column("pair", pa.StructArray.from_arrays([codes, lists], ["a", "b"]))
+    table = table.append_column("view", codes.cast(pa.string()).cast(pa.string_view()))
+    halves = [table.slice(0, 700), table.slice(700)]
+
+    prepare(table, tmp_path / "a")
+    prepare(halves, tmp_path / "b", memory=LITTLE)
+
+    assert written(tmp_path / "a") == written(tmp_path / "b")
+    kinds = read_parquet(tmp_path / "a" / "train.parquet")[0].schema
+    assert [str(kinds.field(name).type) for name in ("code", "codes", "view")] == [
+        *("string", "list<element: string>", "string")
+    ]
+
+
 def test_a_part_that_is_too_large_for_memory_is_read_from_its_file(tmp_path: Path) -> None:
     result = prepare(cut(some_ratings(), [], tmp_path / "in"), tmp_path / "out", memory=LITTLE)
 
