@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rbmcli.data.external_sort import SortedRows, sorted_by_user
+from rbmcli.data.external_sort import SortedRows, sorted_by_user, write_run
 from rbmcli.data.ordering import PairCodes, pair_order
+from rbmcli.errors import OutputError
 
 SCHEMAS = st.sampled_from(["integers", "texts", "wide integers"])
 
@@ -175,3 +176,12 @@ def test_sorted_rows_go_to_another_process(tmp_path: Path, monkeypatch: pytest.M
     with sorted_by_user([table], table.schema, table.nbytes) as found:
         there = pickle.loads(pickle.dumps(found))
         check(there, table)
+
+
+def test_a_full_disk_is_told_with_what_to_do(tmp_path: Path) -> None:
+    table = expected(rows(1000, "integers", 30, 0))
+
+    with pytest.raises(OutputError, match=r"TMPDIR.* no space left on device") as caught:
+        write_run(table, Path("/dev/full"))
+
+    assert "more space" in caught.value.hint
