@@ -70,6 +70,16 @@ AlsoRated = Annotated[
         rich_help_panel=FILES,
     ),
 ]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        help="About the most memory to take, such as 4GB, 500MB or 2GiB: what does not fit goes by way of "
+        "temporary files, and the result is the same at any. By default half of what there is.",
+        rich_help_panel=RUNNING,
+    ),
+]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, OutputFormat, Reading, Running, Scale
+from rbmcli.cli.options import FILES, Memory, OutputFormat, Reading, Running, Scale
 from rbmcli.cli.streams import Use
 from rbmcli.config import PrepareSettings
 
@@ -96,6 +96,7 @@ def command(
     output_format: OutputFormat = "auto",
     splitting: Splitting,
     reading: Reading,
+    memory: Memory = None,
     dry_run: DryRun = False,
     scale: Scale,
     running: Running,
@@ -118,11 +119,17 @@ def command(
     """
     settings = PrepareSettings(**vars(splitting), seed=running.seed)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
+    from rbmcli.config.memory import parse_memory
     from rbmcli.pipeline.prepare import prepare
 
     progress = open_progress(running)
     input_settings, level_settings = reading.settings(), scale.settings()
-    given: dict[str, Any] = {"progress": progress, "overwrite": overwrite, "output_format": output_format}
+    given: dict[str, Any] = {
+        "progress": progress,
+        "overwrite": overwrite,
+        "output_format": output_format,
+        "memory": None if memory is None else parse_memory(memory),
+    }
     if dry_run:
         from rbmcli.pipeline.plans import plan_prepare
 

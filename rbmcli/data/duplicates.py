@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rbmcli.data.levels import MAX_DISTINCT, Levels
 from rbmcli.data.ordering import PairCodes
+from rbmcli.data.rating_counts import RatingCounts
 from rbmcli.errors import DataError
 
 
@@ -46,6 +50,47 @@ def resolve_duplicates(
         return table, 0
     if policy == "error":
         raise _first_duplicate(table, keys, repeats, where)
+    if policy == "mean" and levels is None:
+        counted = RatingCounts(MAX_DISTINCT)
+        counted.update(table.column("rating").to_numpy())
+        levels = levels_of_means(counted)
+    return _one_of_each(table, keys, policy, levels), repeats
+
+
+def levels_of_means(counted: RatingCounts) -> Levels | None:
+    """Return the levels that means are put on where none are known: the ratings, if they are few."""
+    return None if counted.are_many else Levels(counted.values)
+
+
+def repeated(table: pa.Table) -> np.ndarray:
+    """Return which rows have the user and the item of the row before, of a table sorted by them."""
+    same = np.zeros(table.num_rows, dtype=bool)
+    if table.num_rows > 1:
+        users, items = table.column("user"), table.column("item")
+        rest = table.num_rows - 1
+        same_user = pc.equal(users.slice(1), users.slice(0, rest))
+        same[1:] = pc.and_(same_user, pc.equal(items.slice(1), items.slice(0, rest))).to_numpy()
+    return same
+
+
+def resolve_sorted(table: pa.Table, same: np.ndarray, policy: str, levels: Levels | None) -> pa.Table:
+    """Keep one rating of each user and item of a sorted table, in which equal pairs stand as in the input.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Ratings, as for `resolve_duplicates`.
+    same : ndarray of bool, shape (rows,)
+        What `repeated` says of it.
+    policy : {"first", "last", "mean"}
+        As for `resolve_duplicates`.
+    levels : Levels or None
+        Levels that means are put on; None where they stay as they are.
+    """
+    return _one_of_each(table, np.cumsum(~same), policy, levels)
+
+
+def _one_of_each(table: pa.Table, keys: np.ndarray, policy: str, levels: Levels | None) -> pa.Table:
     times = table.column("timestamp").to_numpy() if "timestamp" in table.column_names else np.zeros(len(keys))
     order = np.lexsort((times, keys))
     starts = np.flatnonzero(np.append(True, np.diff(keys[order]) != 0))
@@ -53,7 +98,7 @@ def resolve_duplicates(
     kept = order[starts] if policy == "first" else order[ends - 1]
     if policy == "mean":
         table = _with_means(table, order, starts, kept, levels)
-    return table.take(pa.array(np.sort(kept))), repeats
+    return table.take(pa.array(np.sort(kept)))
 
 
 def _first_duplicate(table: pa.Table, keys: np.ndarray, repeats: int, where: str) -> DataError:
@@ -61,9 +106,14 @@ def _first_duplicate(table: pa.Table, keys: np.ndarray, repeats: int, where: str
     second = int(np.flatnonzero(firsts[inverse] != np.arange(len(keys)))[0])
     first = int(firsts[inverse[second]])
     user, item = table.column("user")[second].as_py(), table.column("item")[second].as_py()
+    return duplicate_error(user, item, (first, second), repeats, where)
+
+
+def duplicate_error(user: Any, item: Any, rows: tuple[int, int], repeats: int, where: str) -> DataError:
+    """Return the error that tells of the first repeat, in two rows counted from 0, and of their number."""
     return DataError(
-        f"{where}: user {user!r} rated item {item!r} more than once, in the ratings {first + 1:,} and "
-        f"{second + 1:,}; {repeats:,} such {'repeat' if repeats == 1 else 'repeats'} in all, expected one "
+        f"{where}: user {user!r} rated item {item!r} more than once, in the ratings {rows[0] + 1:,} and "
+        f"{rows[1] + 1:,}; {repeats:,} such {'repeat' if repeats == 1 else 'repeats'} in all, expected one "
         "rating of each user and item",
         hint="choose one with --duplicates last, first or mean",
     )
@@ -76,14 +126,11 @@ def _with_means(
     ratings = table.column("rating").to_numpy()
     sizes = np.diff(np.append(starts, len(order)))
     means = np.add.reduceat(ratings[order].astype(np.float64), starts) / sizes
-    if levels is None:
-        distinct = np.unique(ratings)
-        levels = Levels(distinct) if len(distinct) <= MAX_DISTINCT else None
-    repeated = sizes > 1
+    several = sizes > 1
     chosen = means.astype(np.float32)
     if levels is not None:
         chosen = levels.values[levels.nearest(means)]
     ratings = ratings.copy()
-    ratings[kept[repeated]] = chosen[repeated]
+    ratings[kept[several]] = chosen[several]
     index = table.schema.get_field_index("rating")
     return table.set_column(index, "rating", pa.array(ratings, pa.float32()))

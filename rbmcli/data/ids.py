@@ -81,6 +81,11 @@ def _as_int64(column: pa.ChunkedArray, name: str, where: str) -> pa.ChunkedArray
         ) from None
 
 
+def merged_ids(ids: pa.Array, column: pa.ChunkedArray) -> pa.Array:
+    """Return distinct ids, and those of a column that are not among them, in no order."""
+    return pc.unique(pa.chunked_array([ids, *column.chunks], ids.type))
+
+
 def align_ids(column: pa.ChunkedArray, target: pa.DataType, name: str, where: str) -> pa.ChunkedArray:
     """Return ids in the type of the ids that they will be joined with.
 

@@ -6,7 +6,7 @@ types of ids and duplicates; every command starts with one of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -208,8 +208,17 @@ def part_of(
     needs_rating: bool,
     needs_item: bool = True,
     timestamps: bool = False,
+    kinds: Mapping[str, pa.DataType] | None = None,
 ) -> Part:
-    """Return what a raw table holds: columns found and named, bad rows left out, types of ids settled."""
+    """Return what a raw table holds: columns found and named, bad rows left out, types of ids settled.
+
+    Parameters
+    ----------
+    kinds : mapping, optional
+        Of a text that comes in pieces, the types of ids and further columns, which stay text by default.
+    raw, settings, rejections, progress, needs_rating, needs_item, timestamps
+        What is read, how, and who hears of it.
+    """
     names = raw.table.column_names
     check_distinct(names, raw.where)
     is_ratings = raw.metadata.get("format") == RATINGS.format
@@ -243,9 +252,9 @@ def part_of(
     for index, name in enumerate(table.column_names):
         column = table.column(index)
         if name in {"user", "item"}:
-            column = _settled_ids(column, names[index], raw, settings)
+            column = _settled_ids(column, name, names[index], raw, settings, kinds)
         elif raw.from_text and name not in parsed:
-            column = infer_text(column)
+            column = infer_text(column) if kinds is None else column.cast(kinds.get(name, pa.string()))
         table = table.set_column(index, name, column)
     if needs_rating:
         table = table.select([*roles, *(name for name in table.column_names if name not in roles)])
@@ -265,11 +274,18 @@ def _seconds(
 
 
 def _settled_ids(
-    column: pa.ChunkedArray, name: str, raw: RawTable, settings: InputSettings
+    column: pa.ChunkedArray,
+    role: str,
+    name: str,
+    raw: RawTable,
+    settings: InputSettings,
+    kinds: Mapping[str, pa.DataType] | None,
 ) -> pa.ChunkedArray:
     if pa.types.is_null(column.type):
         # Of a table without rows; nothing tells what its ids would be.
         column = column.cast(pa.int64())
+    if kinds is not None and settings.id_type == "auto":
+        return normalise_ids(column, name, raw.where).cast(kinds.get(role, pa.string()))
     return normalise_ids(column, name, raw.where, id_type=settings.id_type, from_text=raw.from_text)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from rbmcli.config import LevelSettings
+from rbmcli.data.rating_counts import RatingCounts
 from rbmcli.errors import DataError
 
 MAX_DISTINCT = 20
@@ -126,17 +127,25 @@ def bin_levels(ratings: np.ndarray, bins: int) -> Levels:
     bins : int
         Bins wanted; fewer come out where many ratings are equal.
     """
-    ordered = np.sort(ratings)
-    sizes = np.linspace(0, len(ordered), bins + 1)[1:-1].astype(np.int64)
-    edges = np.unique(ordered[np.maximum(sizes - 1, 0)])
-    edges = edges[edges < ordered[-1]]
+    counted = RatingCounts()
+    counted.update(ratings)
+    return bin_counts(counted, bins)
+
+
+def bin_counts(counted: RatingCounts, bins: int) -> Levels:
+    """Cut counted ratings into bins, as `bin_levels` does: what is counted together has no order."""
+    values, counts = counted.values, counted.counts
+    ends = np.cumsum(counts)
+    sizes = np.linspace(0, int(ends[-1]), bins + 1)[1:-1].astype(np.int64)
+    edges = np.unique(values[np.searchsorted(ends, np.maximum(sizes - 1, 0), side="right")])
+    edges = edges[edges < values[-1]]
     if len(edges) == 0:
         # Nearly all ratings are the largest one: what is below it makes the other bin.
-        edges = ordered[ordered < ordered[-1]][-1:]
+        edges = values[:-1][-1:]
     if len(edges) == 0:
-        raise DataError(f"the ratings to train on cannot be cut into bins: all are {ordered[-1]:g}")
-    index = np.searchsorted(edges, ordered, side="left")
-    totals = np.bincount(index, weights=ordered.astype(np.float64), minlength=len(edges) + 1)
-    counts = np.bincount(index, minlength=len(edges) + 1)
+        raise DataError(f"the ratings to train on cannot be cut into bins: all are {values[-1]:g}")
+    index = np.searchsorted(edges, values, side="left")
+    totals = np.bincount(index, weights=values.astype(np.float64) * counts, minlength=len(edges) + 1)
+    in_bins = np.bincount(index, weights=counts, minlength=len(edges) + 1)
     # Every bin holds at least its own edge, so that no count is zero.
-    return Levels((totals / counts).astype(np.float32), edges.astype(np.float32))
+    return Levels((totals / in_bins).astype(np.float32), edges.astype(np.float32))

@@ -10,55 +10,59 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pyarrow as pa
 
 from rbmcli.config import PrepareSettings
 from rbmcli.data.blocks import blocks
 from rbmcli.data.hashing import hash_ids, mix
 from rbmcli.data.ordering import PairCodes
+from rbmcli.data.time_cuts import Tables, TimeCut, find_cut
 from rbmcli.errors import DataError
 
 PARTS = ("train", "valid", "test")
 """Names of the parts; a part's number is its position."""
 
+TIMED_SPLITS = frozenset({"leave-last", "time"})
+"""Splits that need timestamps."""
+
+TimeCuts = tuple[TimeCut | None, TimeCut | None]
+"""What ratings for validation, and for test, stand behind; None where there are none."""
+
 _TRAIN, _VALID, _TEST = range(len(PARTS))
 _FOLDS_SALT = 0x3C6EF372FE94F82B
 
 
-def split_parts(
-    codes: PairCodes, timestamps: np.ndarray | None, settings: PrepareSettings, where: str
-) -> np.ndarray:
-    """Return the part of each rating, as a position in `PARTS`.
-
-    Parameters
-    ----------
-    codes : PairCodes
-        Users and items of the ratings.
-    timestamps : ndarray of int64, shape (rows,), or None
-        Seconds; None where the ratings have none.
-    settings : PrepareSettings
-        Which split (other than none), its shares and its seed.
-    where : str
-        Name of the ratings, for messages.
-
-    Returns
-    -------
-    ndarray of uint8, shape (rows,)
-
-    Raises
-    ------
-    DataError
-        If the split needs timestamps and there are none.
-    """
-    if settings.split == "random":
-        return split_random(codes, settings)
-    if timestamps is None:
+def check_splittable(schema: pa.Schema, settings: PrepareSettings, where: str) -> None:
+    """Raise `DataError` if a split needs timestamps and there are none."""
+    if settings.split in TIMED_SPLITS and "timestamp" not in schema.names:
         raise DataError(
             f"{where}: there is no timestamp, expected one for --split {settings.split}",
             hint="name its column with --timestamp-column, or use --split random",
         )
-    if settings.split == "leave-last":
-        return split_leave_last(codes, timestamps, settings)
-    return split_by_time(codes, timestamps, settings)
+
+
+def split_users(table: pa.Table, settings: PrepareSettings, cuts: TimeCuts | None = None) -> np.ndarray:
+    """Return the part of each rating of some users, as a position in `PARTS`.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        All ratings of the users, with timestamps where the split needs them.
+    settings : PrepareSettings
+        Which split (other than none), its shares and its seed.
+    cuts : TimeCuts, optional
+        Those of all ratings, with the split time.
+
+    Returns
+    -------
+    ndarray of uint8, shape (rows,)
+    """
+    if settings.split == "time" and cuts is not None:
+        return split_by_time(table, cuts)
+    codes = PairCodes.of(table)
+    if settings.split == "random":
+        return split_random(codes, settings)
+    return split_leave_last(codes, table.column("timestamp").to_numpy(), settings)
 
 
 def split_random(codes: PairCodes, settings: PrepareSettings) -> np.ndarray:
@@ -134,13 +138,30 @@ def split_leave_last(codes: PairCodes, timestamps: np.ndarray, settings: Prepare
     return parts
 
 
-def split_by_time(codes: PairCodes, timestamps: np.ndarray, settings: PrepareSettings) -> np.ndarray:
-    """Put the last ratings of all, by timestamp, item and user, into test, those before them into valid."""
-    count = len(timestamps)
+def find_time_cuts(tables: Tables, count: int, settings: PrepareSettings) -> TimeCuts:
+    """Return the cuts of a split by time.
+
+    Parameters
+    ----------
+    tables : callable
+        As for `find_cut`.
+    count : int
+        How many ratings there are.
+    settings : PrepareSettings
+        The shares.
+    """
     n_test = round(count * settings.test_fraction)
     n_valid = round(count * settings.valid_fraction)
-    order = np.lexsort((codes.user_codes, codes.item_codes, timestamps))
-    parts = np.full(count, _TRAIN, dtype=np.uint8)
-    parts[order[count - n_test - n_valid :]] = _VALID
-    parts[order[count - n_test :]] = _TEST
+    return (
+        find_cut(tables, count - n_test - n_valid) if n_valid else None,
+        find_cut(tables, count - n_test) if n_test else None,
+    )
+
+
+def split_by_time(table: pa.Table, cuts: TimeCuts) -> np.ndarray:
+    """Put the last ratings of all, by timestamp, item and user, into test, those before them into valid."""
+    parts = np.full(table.num_rows, _TRAIN, dtype=np.uint8)
+    for part, cut in zip((_VALID, _TEST), cuts, strict=True):
+        if cut is not None:
+            parts[cut.behind(table)] = part
     return parts

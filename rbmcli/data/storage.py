@@ -168,6 +168,21 @@ def _pieces(
         advance(sum(group.column(column).total_compressed_size for column in range(group.num_columns)))
 
 
+def verified_pieces(
+    pieces: Iterator[pa.Table], schema: pa.Schema, rows: int, metadata: dict[str, Any], where: str
+) -> Iterator[pa.Table]:
+    """Return rows piece by piece, and take the hashes of the content out of the metadata of their file.
+
+    Raises
+    ------
+    DataError
+        If the columns are others; after the last piece, if the rows are.
+    """
+    _check_columns(schema, rows, metadata, where)
+    expected = metadata.pop(CONTENT, None)
+    return pieces if expected is None else _verified(pieces, schema, expected, where)
+
+
 def _verified(pieces: Iterator[pa.Table], schema: pa.Schema, expected: str, where: str) -> Iterator[pa.Table]:
     state = ContentHash(schema)
     for piece in pieces:

@@ -1,13 +1,14 @@
 """Ratings piece by piece, for tables that do not fit into memory.
 
-Parquet comes by row groups; an input that has no such parts is one piece. What `read_ratings` does to a whole
-table is done to each piece, but for duplicates, which only a whole table shows.
+Parquet comes by row groups, Arrow data by batches, delimited text and JSON Lines by rows, after a first look
+through them for the types of their columns; a table in memory is one piece. What `read_ratings` does to a
+whole table is done to each piece, but for duplicates, which only a whole table shows.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -20,8 +21,11 @@ from rbmcli.data.concatenation import check_timestamps, concatenate
 from rbmcli.data.intake import Part, Source, check_same_run, common_metadata, part_of
 from rbmcli.data.readers.parquet import in_schema
 from rbmcli.data.readers.pieces import RawPieces, open_pieces
+from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.rejections import Rejections
 from rbmcli.data.tables import RatingsTable
+from rbmcli.data.text_kinds import kinds_of_text
+from rbmcli.errors import DataError
 from rbmcli.progress import SILENT, Progress
 
 PIECE_ROWS = 1 << 20
@@ -84,10 +88,19 @@ def open_ratings(
         yield _of_table(source)
         return
     sources: list[Any] = list(source) if isinstance(source, list | tuple) else [source]
+    if not sources:
+        raise DataError("no ratings: expected at least one input")
     with ExitStack() as stack:
         opened = [
             stack.enter_context(
-                open_pieces(each, settings, progress, min_columns=3, rows_at_once=rows_at_once)
+                open_pieces(
+                    each,
+                    settings,
+                    progress,
+                    min_columns=3,
+                    rows_at_once=rows_at_once,
+                    text_in_pieces=True,
+                )
             )
             for each in sources
         ]
@@ -108,11 +121,15 @@ def _of_table(read: RatingsTable) -> RatingsPieces:
 
 def _of_inputs(opened: list[RawPieces], settings: InputSettings, progress: Progress) -> RatingsPieces:
     rejections = Rejections(settings.on_error, progress)
-    heads = [part_of(each.first, settings, rejections, progress, needs_rating=True) for each in opened]
+    kinds, counts = zip(*(kinds_of_text(each, settings, progress) for each in opened), strict=True)
+    heads = [
+        part_of(each.first, settings, rejections, progress, needs_rating=True, kinds=found)
+        for each, found in zip(opened, kinds, strict=True)
+    ]
     check_same_run(*((head.metadata, head.where) for head in heads))
     parts: list[Iterable[Part]] = [
-        chain([head], _parts(each.rest, settings, rejections))
-        for head, each in zip(heads, opened, strict=True)
+        chain([head], _parts(each.rest, settings, rejections, found))
+        for head, each, found in zip(heads, opened, kinds, strict=True)
     ]
     where = heads[0].where if len(heads) == 1 else f"{heads[0].where} and {len(heads) - 1} more"
     if _have_same_ids(heads):
@@ -124,15 +141,19 @@ def _of_inputs(opened: list[RawPieces], settings: InputSettings, progress: Progr
         parts = [[_joined(list(each))] for each in parts]
         whole = [(part.table, part.where) for each in parts for part in each]
         schema = concatenate(whole, progress).schema
-    rows = sum(each.rows for each in opened)
-    result = RatingsPieces(schema, common_metadata(heads), where, rows, iter(()))
+    result = RatingsPieces(schema, common_metadata(heads), where, sum(counts), iter(()))
     result.pieces = _checked(result, chain.from_iterable(parts), rejections, progress)
     return result
 
 
-def _parts(raw: Iterator[Any], settings: InputSettings, rejections: Rejections) -> Iterator[Part]:
+def _parts(
+    raw: Iterator[RawTable],
+    settings: InputSettings,
+    rejections: Rejections,
+    kinds: Mapping[str, pa.DataType] | None,
+) -> Iterator[Part]:
     for piece in raw:
-        yield part_of(piece, settings, rejections, SILENT, needs_rating=True)
+        yield part_of(piece, settings, rejections, SILENT, needs_rating=True, kinds=kinds)
 
 
 def _have_same_ids(heads: list[Part]) -> bool:

@@ -54,12 +54,24 @@ def assign_levels(
         return table, index, 0
     if policy == "error":
         first = int(np.flatnonzero(outside)[0])
-        raise error(
-            f"{where}: rating {ratings[first]:g} (row {first + 1:,}) is on no level, expected "
-            f"{levels.describe()}; {unknown:,} such {'rating' if unknown == 1 else 'ratings'} in all",
-            hint="use --unknown-level nearest or --unknown-level drop, or name all levels with --levels",
-        )
+        raise unknown_level_error(ratings[first], first, unknown, levels, where, error)
     if policy == "drop":
         return table.filter(pa.array(~outside)), index[~outside], unknown
     index[outside] = levels.nearest(ratings[outside])
     return table, index, unknown
+
+
+def unknown_level_error(
+    rating: float,
+    row: int,
+    unknown: int,
+    levels: Levels,
+    where: str,
+    error: type[RbmcliError] = DataError,
+) -> RbmcliError:
+    """Return the error that tells of the first rating on no level, its row from 0, and of their number."""
+    return error(
+        f"{where}: rating {rating:g} (row {row + 1:,}) is on no level, expected "
+        f"{levels.describe()}; {unknown:,} such {'rating' if unknown == 1 else 'ratings'} in all",
+        hint="use --unknown-level nearest or --unknown-level drop, or name all levels with --levels",
+    )

@@ -15,7 +15,6 @@ from rbmcli.config import (
     CrossvalSettings,
     InputSettings,
     LevelSettings,
-    PrepareSettings,
 )
 from rbmcli.data.fingerprints import column_fingerprint, run_fingerprint
 from rbmcli.data.intake import Source, read_pairs, read_ratings
@@ -24,7 +23,7 @@ from rbmcli.data.ordering import PairCodes
 from rbmcli.data.splits import draw_folds
 from rbmcli.data.tables import RatingsTable
 from rbmcli.errors import UsageError
-from rbmcli.pipeline.prepare import clean, tell_read
+from rbmcli.pipeline.cleaning import clean, tell_read
 from rbmcli.progress import Progress
 
 
@@ -81,7 +80,7 @@ def read_crossval_input(
     if train_settings.validation == "file":
         raise UsageError("validation by file, but each fold holds a part of its own training ratings out")
     read = read_ratings(ratings, input_settings, progress)
-    table, scale, counts = clean(read, PrepareSettings(), input_settings, _scale_wanted(read, level_settings))
+    table, scale, counts = clean(read, input_settings, _scale_wanted(read, level_settings))
     tell_read(read.where, counts, progress)
     if table.num_rows < settings.folds:
         raise UsageError(

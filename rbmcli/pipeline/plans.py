@@ -27,6 +27,7 @@ from rbmcli.config import (
     TrainSettings,
     TuneSettings,
 )
+from rbmcli.config.memory import memory_for_rows
 from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
 from rbmcli.data.outputs import Target, check_target, local_path
@@ -42,8 +43,8 @@ from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
 from rbmcli.pipeline.evaluate_files import read_files
 from rbmcli.pipeline.prediction_input import read_prediction_input
-from rbmcli.pipeline.prepare import prepare
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
+from rbmcli.pipeline.preparing import prepared
 from rbmcli.pipeline.ranking_input import RankingInput
 from rbmcli.pipeline.recommend import read_recommendation_input
 from rbmcli.pipeline.training_input import TrainingInput, read_training
@@ -124,20 +125,27 @@ def plan_prepare(
     progress: Progress,
     overwrite: bool,
     output_format: str,
+    memory: int | None = None,
 ) -> Plan:
     """Return what `prepare` would do, with the parameters of that; raises as it does."""
     check_output(output, inputs, settings.split, overwrite=overwrite)
-    result = prepare(inputs, None, settings, input_settings, level_settings, progress=progress)
-    parts = {
-        name: table
-        for name in ("train", "valid", "test", "ratings")
-        if (table := getattr(result, name)) is not None
-    }
     single = is_single_file(output, settings.split)
     file_format = format_of(output_format, output) if single else "parquet"
-    names = {name: str(output) if single else f"{output}/{name}.parquet" for name in parts}
-    outputs = [_planned(names[name], table, table.num_rows, file_format) for name, table in parts.items()]
-    return Plan({"counts": result.counts, "levels": result.levels.describe()}, outputs, peak_memory())
+    with prepared(
+        inputs,
+        settings,
+        input_settings,
+        level_settings,
+        memory=memory_for_rows(memory),
+        progress=progress,
+    ) as made:
+        outputs = []
+        for name, part in made.parts.items():
+            target = str(output) if single else f"{output}/{name}.parquet"
+            first = next(part.store.tables(), part.store.schema.empty_table())
+            outputs.append(_planned(target, first, part.rows, file_format))
+    facts = {"counts": made.counts, "levels": made.levels.describe()}
+    return Plan(facts, outputs, peak_memory())
 
 
 def plan_train(

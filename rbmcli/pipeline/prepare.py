@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 
 from rbmcli.config import InputSettings, LevelSettings, PrepareSettings
-from rbmcli.data.filtering import well_rated
-from rbmcli.data.fingerprints import ratings_fingerprint, run_fingerprint
-from rbmcli.data.intake import Source, read_ratings
-from rbmcli.data.levels import Levels, bin_levels, choose_levels
-from rbmcli.data.metadata import described
-from rbmcli.data.ordering import PairCodes
+from rbmcli.config.memory import memory_for_rows
+from rbmcli.data.intake import Source
+from rbmcli.data.levels import Levels
 from rbmcli.data.outputs import Target, told_target
-from rbmcli.data.schemas import RATINGS
-from rbmcli.data.splits import PARTS, split_parts
-from rbmcli.data.tables import RatingsTable
-from rbmcli.data.unknown_levels import assign_levels
-from rbmcli.errors import DataError
-from rbmcli.pipeline.prepared_files import WHOLE, check_output, write_parts
+from rbmcli.engine import LOCAL, Engine
+from rbmcli.pipeline.prepared_files import check_output, read_part, write_parts
+from rbmcli.pipeline.prepared_parts import WHOLE, PreparedPart
+from rbmcli.pipeline.preparing import prepared
 from rbmcli.progress import SILENT, Progress
 
 
@@ -31,11 +27,6 @@ class PrepareResult:
 
     Attributes
     ----------
-    train, valid, test : pyarrow.Table or None
-        The parts, sorted by user and item, each with its metadata in its schema; None where the settings
-        leave a part out.
-    ratings : pyarrow.Table or None
-        All ratings, with the split none; then the parts are None.
     levels : Levels
         The scale.
     counts : dict of str to int
@@ -45,16 +36,39 @@ class PrepareResult:
         Fingerprint shared by the files of the run.
     paths : dict of str to str
         Path or address of each part; empty without an output.
+    tables : dict of str to callable
+        What gives the table of each part. One that went to a file, and was too large to be kept in memory, is
+        read from there each time that it is asked for.
     """
 
-    train: pa.Table | None
-    valid: pa.Table | None
-    test: pa.Table | None
-    ratings: pa.Table | None
     levels: Levels
     counts: dict[str, int]
     run: str
     paths: dict[str, str]
+    tables: Mapping[str, Callable[[], pa.Table]]
+
+    @property
+    def train(self) -> pa.Table | None:
+        """The ratings to train on, sorted, with their metadata in the schema; None without a split."""
+        return self._table("train")
+
+    @property
+    def valid(self) -> pa.Table | None:
+        """The ratings for validation, as `train`; None where the settings leave the part out."""
+        return self._table("valid")
+
+    @property
+    def test(self) -> pa.Table | None:
+        """The ratings for test, as `train`; None where the settings leave the part out."""
+        return self._table("test")
+
+    @property
+    def ratings(self) -> pa.Table | None:
+        """All ratings, as `train`, with the split none; None with any other."""
+        return self._table(WHOLE)
+
+    def _table(self, name: str) -> pa.Table | None:
+        return self.tables[name]() if name in self.tables else None
 
 
 def prepare(
@@ -67,6 +81,8 @@ def prepare(
     progress: Progress = SILENT,
     overwrite: bool = False,
     output_format: str = "auto",
+    memory: int | None = None,
+    engine: Engine = LOCAL,
 ) -> PrepareResult:
     """Read ratings, clean them, and split them into training, validation and test.
 
@@ -89,6 +105,11 @@ def prepare(
         Write even where files stand that prepare did not write, or made of other inputs.
     output_format : {"auto", "parquet", "arrow", "csv", "jsonl"}
         Format of the one file of the split none; auto goes by the ending of its name.
+    memory : int, optional
+        About the most bytes of memory that the process may take; where ratings are more, they go by way of
+        temporary files. By default half of what there is. The files are the same at any.
+    engine : Engine
+        Where the work is done.
 
     Raises
     ------
@@ -100,148 +121,37 @@ def prepare(
     sources: list[Any] = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     if output is not None:
         check_output(output, sources, settings.split, overwrite=overwrite)
-    read = read_ratings(sources, input_settings, progress)
-    cleaned, scale, counts = clean(read, settings, input_settings, level_settings)
-    tell_read(read.where, counts, progress)
-    with progress.step("splitting"):
-        parts = _split(cleaned, settings, read.where)
-    levels = _final_levels(scale, parts, progress)
-    told = _settings_told(settings, input_settings, level_settings)
-    run = run_fingerprint(cleaned, {**told, **levels.as_metadata()})
-    shared = {"command": "prepare", "settings": told, "seed": settings.seed, "run": run}
-    metadata = {name: {**shared, **_metadata(name, part, levels)} for name, part in parts.items()}
-    counts |= {"written": cleaned.num_rows, **{name: part.num_rows for name, part in parts.items()}}
-    paths: dict[str, str] = {}
-    if output is not None:
-        with progress.step(f"writing {told_target(output)}"):
-            paths = write_parts(output, parts, metadata, sources, output_format)
-    _tell_parts(parts, paths, progress)
-    tables = {name: described(part, RATINGS, metadata[name]) for name, part in parts.items()}
-    return PrepareResult(
-        **{name: tables.get(name) for name in (*PARTS, WHOLE)},
-        levels=levels,
-        counts=counts,
-        run=run,
-        paths=paths,
-    )
+    with prepared(
+        sources,
+        settings,
+        input_settings,
+        level_settings,
+        memory=memory_for_rows(memory),
+        progress=progress,
+        engine=engine,
+    ) as made:
+        paths: dict[str, str] = {}
+        if output is not None:
+            with progress.step(f"writing {told_target(output)}"):
+                paths = write_parts(output, made.parts, made.run, sources, output_format)
+        _tell_parts(made.parts, paths, progress)
+        tables = {name: _table_of(part, paths.get(name)) for name, part in made.parts.items()}
+        return PrepareResult(made.levels, made.counts, made.run, paths, tables)
 
 
-def clean(
-    read: RatingsTable,
-    settings: PrepareSettings,
-    input_settings: InputSettings,
-    level_settings: LevelSettings,
-) -> tuple[pa.Table, Levels | int, dict[str, int]]:
-    """Return the ratings that stay, in the order of a file, their scale, and counts of what was left out.
-
-    The scale is a number of bins where it is continuous. Raises as `prepare`.
-    """
-    known = Levels.from_metadata(read.metadata)
-    if known is not None and known.edges is None and level_settings == LevelSettings():
-        scale: Levels | int = known
-    else:
-        scale = choose_levels(read.table.column("rating").to_numpy(), level_settings, read.where)
-    table, unknown = read.table, 0
-    if isinstance(scale, Levels):
-        table, _, unknown = assign_levels(table, scale, input_settings.unknown_level, read.where)
-    codes = PairCodes.of(table)
-    kept = well_rated(codes, settings.min_user_ratings, settings.min_item_ratings)
-    order = codes.order()
-    order = order[kept[order]]
-    if not len(order):
-        raise DataError(
-            f"{read.where}: no ratings are left of {read.n_read:,} read",
-            hint="lower --min-user-ratings or --min-item-ratings",
-        )
-    counts = {
-        "read": read.n_read,
-        "bad": read.n_bad,
-        "duplicate": read.n_duplicates,
-        "unknown_level": unknown if input_settings.unknown_level == "drop" else 0,
-        "nearest_level": unknown if input_settings.unknown_level == "nearest" else 0,
-        "filtered": table.num_rows - len(order),
-    }
-    return table.take(pa.array(order)).combine_chunks(), scale, counts
+def _table_of(part: PreparedPart, path: str | None) -> Callable[[], pa.Table]:
+    """Return what gives the table of a part, when the temporary files are gone too."""
+    if path is None and not part.store.in_memory:
+        table = part.table()
+        return lambda: table
+    return part.table if path is None or part.store.in_memory else partial(read_part, path)
 
 
-def _split(table: pa.Table, settings: PrepareSettings, where: str) -> dict[str, pa.Table]:
-    """Return the parts that the settings ask for, each in the order of a file."""
-    if settings.split == "none":
-        return {WHOLE: table}
-    has_time = "timestamp" in table.column_names
-    timestamps = table.column("timestamp").to_numpy() if has_time else None
-    part_of_each = split_parts(PairCodes.of(table), timestamps, settings, where)
-    shares = {"train": 1.0, "valid": settings.valid_fraction, "test": settings.test_fraction}
-    parts = {
-        name: table.filter(pa.array(part_of_each == number))
-        for number, name in enumerate(PARTS)
-        if shares[name] > 0
-    }
-    if not parts["train"].num_rows:
-        raise DataError(
-            f"{where}: the split leaves none of {table.num_rows:,} ratings for training",
-            hint="lower --valid-fraction and --test-fraction",
-        )
-    return parts
-
-
-def _final_levels(scale: Levels | int, parts: dict[str, pa.Table], progress: Progress) -> Levels:
-    """Return the levels of the scale; bins are cut from the training part, so that no other is looked at."""
-    if isinstance(scale, Levels):
-        return scale
-    learned_from = parts[WHOLE] if WHOLE in parts else parts["train"]
-    levels = bin_levels(learned_from.column("rating").to_numpy(), scale)
-    progress.info(f"the scale is continuous: binned to {levels.describe()}")
-    return levels
-
-
-def _settings_told(
-    settings: PrepareSettings, input_settings: InputSettings, level_settings: LevelSettings
-) -> dict[str, Any]:
-    """Return the settings that the files depend on beyond the ratings themselves."""
-    unused = {"none": {"valid_fraction", "test_fraction", "leave_last", "seed"}}.get(
-        settings.split, {"leave_last"} if settings.split == "random" else {"seed"}
-    )
-    return {
-        **{name: value for name, value in settings.as_dict().items() if name not in unused},
-        "duplicates": input_settings.duplicates,
-        "unknown_level": input_settings.unknown_level,
-        "levels": list(level_settings.levels),
-        "bins": level_settings.bins,
-    }
-
-
-def _metadata(name: str, part: pa.Table, levels: Levels) -> dict[str, Any]:
-    codes = PairCodes.of(part)
-    return {
-        **levels.as_metadata(),
-        "counts": {"ratings": part.num_rows, "users": len(codes.users), "items": len(codes.items)},
-        "split": name,
-        "fingerprint": ratings_fingerprint(part, levels),
-    }
-
-
-def tell_read(where: str, counts: dict[str, int], progress: Progress) -> None:
-    """Tell how many rows were read, and what became of those that were left out or moved."""
-    progress.info(f"{where}: {counts['read']:,} rows read")
-    left_out = {
-        "bad": "bad rows",
-        "duplicate": "duplicates",
-        "unknown_level": "on no level",
-        "filtered": "of users or items with too few ratings",
-    }
-    for key, words in left_out.items():
-        if counts[key]:
-            progress.info(f"{counts[key]:,} left out: {words}")
-    if counts["nearest_level"]:
-        progress.info(f"{counts['nearest_level']:,} are on no level and count as the nearest one")
-
-
-def _tell_parts(parts: dict[str, pa.Table], paths: dict[str, str], progress: Progress) -> None:
+def _tell_parts(parts: dict[str, PreparedPart], paths: dict[str, str], progress: Progress) -> None:
     for name, part in parts.items():
         place = f"{told_target(paths[name])}: " if name in paths else ""
-        progress.info(f"{place}{part.num_rows:,} ratings ({name})")
-        if not part.num_rows:
+        progress.info(f"{place}{part.rows:,} ratings ({name})")
+        if not part.rows:
             progress.warn(
                 f"the part {name} is empty: there are too few ratings for its share, or an earlier "
                 "split with this seed has taken them (--seed)"

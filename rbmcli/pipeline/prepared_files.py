@@ -13,19 +13,18 @@ import pyarrow as pa
 
 from rbmcli.data.folders import Folder, check_folder, folder_of
 from rbmcli.data.formats import ENDINGS, format_of
-from rbmcli.data.outputs import STANDARD_OUTPUT, Target, check_target, local_path
+from rbmcli.data.metadata import described
+from rbmcli.data.outputs import STANDARD_OUTPUT, Target, check_target, local_path, open_output
 from rbmcli.data.paths import exists, is_folder
+from rbmcli.data.readers.sources import local_copy
 from rbmcli.data.remote import is_remote, plain_path
 from rbmcli.data.schemas import RATINGS
 from rbmcli.data.splits import PARTS
-from rbmcli.data.storage import read_footer
-from rbmcli.data.writing import write_table, write_to
-from rbmcli.errors import RbmcliError, UsageError
+from rbmcli.data.storage import read_footer, read_parquet
+from rbmcli.errors import DataError, RbmcliError, UsageError
+from rbmcli.pipeline.prepared_parts import WHOLE, PreparedPart
 
 SUCCESS = "_SUCCESS"
-WHOLE = "ratings"
-"""Name of the one part that there is without a split."""
-
 _FILE_NAMES = frozenset(f"{part}.parquet" for part in (*PARTS, WHOLE))
 _IN_MEMORY = "a table in memory"
 
@@ -131,11 +130,7 @@ def _inputs_in(path: Path) -> list[str]:
 
 
 def write_parts(
-    output: Target,
-    parts: Mapping[str, pa.Table],
-    metadata: Mapping[str, dict[str, Any]],
-    inputs: Sequence[Any],
-    output_format: str,
+    output: Target, parts: Mapping[str, PreparedPart], run: str, inputs: Sequence[Any], output_format: str
 ) -> dict[str, str]:
     """Write the parts of a run; a folder loses `_SUCCESS` when all are complete, and gets it back last.
 
@@ -143,8 +138,10 @@ def write_parts(
     ----------
     output : path, '-' or address
         Folder, or file of the split none.
-    parts, metadata : mapping
-        Table and metadata of each part.
+    parts : mapping
+        The parts by their names.
+    run : str
+        Fingerprint of the run.
     inputs : sequence
         What the parts were made of.
     output_format : str
@@ -162,27 +159,48 @@ def write_parts(
     OutputError, UsageError
         If it cannot be written.
     """
-    if is_single_file(output, metadata[next(iter(parts))]["settings"]["split"]):
-        write_table(parts[WHOLE], output, RATINGS, metadata[WHOLE], format_of(output_format, output))
+    if WHOLE in parts and is_single_file(output, "none"):
+        with open_output(output) as file:
+            parts[WHOLE].write(file, format_of(output_format, output), str(output))
         return {WHOLE: os.fspath(output)}
     folder = folder_of(output)
     files = {f"{name}.parquet": part for name, part in parts.items()}
-    success = {"inputs": input_names(inputs, output), "run": metadata[next(iter(parts))]["run"]}
-    text = json.dumps(success) + "\n"
+    text = json.dumps({"inputs": input_names(inputs, output), "run": run}) + "\n"
     folder.replace(
-        {
-            file: partial(_write_part, table, metadata[file.removesuffix(".parquet")])
-            for file, table in files.items()
-        },
+        {file: partial(_write_part, part) for file, part in files.items()},
         (SUCCESS, lambda file: _write_text(file, text)),
         _FILE_NAMES - set(files),
     )
     return {name: folder.target(f"{name}.parquet") for name in parts}
 
 
-def _write_part(part: pa.Table, metadata: dict[str, Any], file: BinaryIO) -> None:
-    write_to(part, file, contract=RATINGS, metadata=metadata)
+def _write_part(part: PreparedPart, file: BinaryIO) -> None:
+    part.write(file)
 
 
 def _write_text(file: Any, text: str) -> None:
     file.write(text.encode())
+
+
+def read_part(path: str) -> pa.Table:
+    """Return a part that was written, with its metadata.
+
+    Raises
+    ------
+    UsageError
+        If it went where it cannot be read again.
+    """
+    if path == STANDARD_OUTPUT:
+        raise UsageError(
+            "the ratings went to standard output, and were too many to be kept in memory",
+            hint="give the output a name, or more memory",
+        )
+    with local_copy(path) as (file, name):
+        try:
+            table, metadata = read_parquet(file, RATINGS, name=name)
+        except DataError as error:
+            raise UsageError(
+                f"{path}: the ratings that were written there cannot be given back: {error.message}",
+                hint="write Parquet, or give more memory",
+            ) from None
+    return described(table, RATINGS, metadata)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.config import LevelSettings
-from rbmcli.data.levels import DEFAULT_BINS, UNKNOWN, Levels, bin_levels, choose_levels
+from rbmcli.data.levels import DEFAULT_BINS, UNKNOWN, Levels, bin_counts, bin_levels, choose_levels
+from rbmcli.data.rating_counts import RatingCounts
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import DataError, UsageError
 
@@ -119,3 +120,20 @@ def test_a_rating_on_no_level_can_be_dropped_or_put_on_the_nearest() -> None:
     assert nearest["rating"].to_pylist() == [1, 6.5, 3]
     assert nearest_index.tolist() == [0, 4, 2]
     assert n_dropped == n_nearest == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(ratings=RATINGS, places=st.lists(st.integers(0, 60), max_size=3), bins=st.integers(2, 12))
+def test_bins_do_not_depend_on_the_order_or_the_pieces_of_ratings(
+    ratings: list[float], places: list[int], bins: int
+) -> None:
+    values = floats(*ratings)
+    if len(np.unique(values)) < 2:
+        return
+    counted = RatingCounts()
+
+    for piece in np.split(values[::-1], sorted(places)):
+        counted.update(piece)
+
+    assert bin_counts(counted, bins).as_metadata() == bin_levels(values, bins).as_metadata()
+    assert counted.counts.sum() == len(values)

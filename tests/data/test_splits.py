@@ -11,12 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rbmcli.config import PrepareSettings
-from rbmcli.data.filtering import well_rated
+from rbmcli.data.filtering import well_rated_items, well_rated_rows
+from rbmcli.data.ids import IdIndex
 from rbmcli.data.ordering import PairCodes
-from rbmcli.data.splits import PARTS, draw_folds, split_by_time, split_leave_last, split_parts, split_random
+from rbmcli.data.splits import (
+    PARTS,
+    check_splittable,
+    draw_folds,
+    find_time_cuts,
+    split_by_time,
+    split_leave_last,
+    split_random,
+)
 from rbmcli.errors import DataError
 
 PAIRS = st.lists(st.tuples(st.integers(-9, 9), st.integers(0, 30)), min_size=1, max_size=40, unique=True)
+SECONDS = st.integers(0, 5) | st.sampled_from([-(2**63), -1, 2**16, 2**16 + 1, 2**40, 2**63 - 1])
 LIMITS = settings(max_examples=60, deadline=None)
 
 
@@ -197,13 +207,22 @@ def test_a_fraction_of_zero_leaves_its_part_out_of_leave_last() -> None:
 
 
 @LIMITS
-@given(pairs=PAIRS, data=st.data())
+@given(pairs=PAIRS.map(sorted), data=st.data())
 def test_the_time_split_cuts_all_ratings_in_order(pairs: list[tuple[int, int]], data: st.DataObject) -> None:
-    times = data.draw(st.lists(st.integers(0, 5), min_size=len(pairs), max_size=len(pairs)))
+    times = data.draw(st.lists(SECONDS, min_size=len(pairs), max_size=len(pairs)))
 
-    parts = split_by_time(
-        codes_of(pairs), np.array(times), PrepareSettings(split="time", valid_fraction=0.2, test_fraction=0.3)
+    table = pa.table(
+        {
+            "user": [user for user, _ in pairs],
+            "item": [f"i{item:02}" for _, item in pairs],
+            "timestamp": pa.array(times, pa.int64()),
+        }
     )
+    pieces = [table.slice(0, 7), table.slice(7)]
+    given_settings = PrepareSettings(split="time", valid_fraction=0.2, test_fraction=0.3)
+
+    cuts = find_time_cuts(lambda names: [each.select(names) for each in pieces], len(pairs), given_settings)
+    parts = np.concatenate([split_by_time(each, cuts) for each in pieces])
 
     in_order = [
         part
@@ -217,13 +236,13 @@ def test_the_time_split_cuts_all_ratings_in_order(pairs: list[tuple[int, int]], 
 @pytest.mark.parametrize("split", ["leave-last", "time"])
 def test_a_split_by_time_needs_timestamps(split: str) -> None:
     with pytest.raises(DataError, match=f"expected one for --split {split}") as caught:
-        split_parts(codes_of([(1, 1)]), None, PrepareSettings(split=split), "r.csv")
+        check_splittable(pa.schema({"user": pa.int64()}), PrepareSettings(split=split), "r.csv")
 
     assert "--timestamp-column" in caught.value.hint
 
 
 @LIMITS
-@given(pairs=PAIRS, min_user=st.integers(1, 4), min_item=st.integers(1, 4))
+@given(pairs=PAIRS.map(sorted), min_user=st.integers(1, 4), min_item=st.integers(1, 4))
 def test_the_filter_keeps_the_largest_set_in_which_all_have_enough(
     pairs: list[tuple[int, int]], min_user: int, min_item: int
 ) -> None:
@@ -236,6 +255,10 @@ def test_the_filter_keeps_the_largest_set_in_which_all_have_enough(
             break
         expected.discard(min(rare))
 
-    kept = well_rated(codes_of(pairs), min_user, min_item)
+    table = pa.table({"user": [user for user, _ in pairs], "item": [item for _, item in pairs]})
+    middle = [user for user, _ in pairs].index(pairs[len(pairs) // 2][0])
+    pieces = [table.slice(0, middle), table.slice(middle)]
+    staying = well_rated_items(lambda: pieces, IdIndex.of(table["item"]), min_user, min_item)
+    kept = np.concatenate([well_rated_rows(each, staying, min_user) for each in pieces])
 
     assert {pair for pair, stays in zip(pairs, kept, strict=True) if stays} == expected

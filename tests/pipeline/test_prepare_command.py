@@ -129,3 +129,21 @@ def test_an_option_can_come_from_the_environment(run_command: RunCommand, tmp_pa
     run_command("prepare", "r.dat", "-o", "out", RBMCLI_PREPARE_SPLIT="none")
 
     assert (tmp_path / "out" / "ratings.parquet").exists()
+
+
+def test_files_are_the_same_in_little_memory_and_the_memory_is_no_setting(
+    run_command: RunCommand, tmp_path: Path
+) -> None:
+    (tmp_path / "r.dat").write_text(SMALL)
+
+    plain = run_command("prepare", "r.dat", "-o", "a", "--json")
+    bounded = run_command("prepare", "r.dat", "-o", "b", "--json", "--memory", "256MB")
+    refused = run_command("prepare", "r.dat", "-o", "c", "--memory", "few")
+
+    assert json.loads(plain.stdout)["settings"] == json.loads(bounded.stdout)["settings"]
+    for name in ("train", "valid", "test"):
+        assert (tmp_path / "a" / f"{name}.parquet").read_bytes() == (
+            tmp_path / "b" / f"{name}.parquet"
+        ).read_bytes()
+    assert refused.returncode == 2
+    assert "--memory 'few'" in refused.stderr

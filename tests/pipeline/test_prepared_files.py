@@ -93,13 +93,13 @@ def test_a_prepared_folder_stays_whole_where_writing_another_fails(
     before = {path.name: path.read_bytes() for path in (tmp_path / "out").iterdir()}
     written = []
 
-    def fail(table: pa.Table, file: Any, **_: Any) -> None:
-        written.append(table)
+    def fail(part: Any, file: Any) -> None:
+        written.append(part)
         file.write(b"half")
         if len(written) == ["train", "valid", "test"].index(at) + 1:
             raise OSError(errno.ENOSPC, "no space")
 
-    monkeypatch.setattr("rbmcli.pipeline.prepared_files.write_to", fail)
+    monkeypatch.setattr("rbmcli.pipeline.prepared_files._write_part", fail)
     with pytest.raises(OutputError, match="no space left on device"):
         prepare(some_ratings(), tmp_path / "out", PrepareSettings(seed=1))
 

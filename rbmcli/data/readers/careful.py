@@ -6,6 +6,7 @@ On a text without a bad row it gives the same table as the fast reader.
 from __future__ import annotations
 
 import csv
+import sys
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -35,25 +36,55 @@ def read_carefully(source: InputFile, layout: TextLayout) -> RawTable:
     layout : TextLayout
         Its separator and columns.
     """
+    return next(careful_pieces(source, layout, 0, iter([sys.maxsize])))
+
+
+def careful_pieces(
+    source: InputFile, layout: TextLayout, rows_before: int, sizes: Iterator[int]
+) -> Iterator[RawTable]:
+    """Yield a text in pieces, each with the rows that could not be split; there is one piece at least.
+
+    Parameters
+    ----------
+    source : InputFile
+        The text.
+    layout : TextLayout
+        Its separator and columns.
+    rows_before : int
+        Good rows that are left out at the start.
+    sizes : iterator of int
+        Good rows of each piece, at most.
+    """
     bad: list[BadRow] = []
+    with source.errors_named(), source.open() as stream:
+        numbered = islice(numbered_lines(stream), layout.skipped_lines, None)
+        rows = islice(_good_rows(numbered, layout, bad), rows_before, None)
+        for number, size in enumerate(sizes):
+            piece = _piece(islice(rows, size), bad, source, layout)
+            bad.clear()
+            if number and not piece.table.num_rows and not piece.bad:
+                return
+            yield piece
+
+
+def _piece(
+    rows: Iterator[tuple[int, list[str]]], bad: list[BadRow], source: InputFile, layout: TextLayout
+) -> RawTable:
     positions: list[int] = []
     chunks: list[pa.Table] = []
     schema = pa.schema([(name, pa.string()) for name in layout.names])
-    with source.errors_named(), source.open() as stream:
-        numbered = islice(numbered_lines(stream), layout.skipped_lines, None)
-        rows = _good_rows(numbered, layout, bad)
-        while chunk := list(islice(rows, _CHUNK_ROWS)):
-            numbers, values = zip(*chunk, strict=True)
-            positions.extend(numbers)
-            columns = [pa.array(column, pa.string()) for column in zip(*values, strict=True)]
-            chunks.append(pa.Table.from_arrays(columns, schema=schema))
+    while chunk := list(islice(rows, _CHUNK_ROWS)):
+        numbers, values = zip(*chunk, strict=True)
+        positions.extend(numbers)
+        columns = [pa.array(column, pa.string()) for column in zip(*values, strict=True)]
+        chunks.append(pa.Table.from_arrays(columns, schema=schema))
     return RawTable(
         pa.concat_tables(chunks) if chunks else schema.empty_table(),
         source.where,
         lambda row: layout.join([str(value) for value in row.values()]),
         "line",
         positions=np.asarray(positions, dtype=np.int64),
-        bad=bad,
+        bad=list(bad),
         from_text=True,
         headerless=not layout.has_header,
     )

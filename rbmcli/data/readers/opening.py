@@ -52,7 +52,7 @@ def open_raw(
         If it cannot be read.
     """
     if not isinstance(source, str | os.PathLike):
-        yield _raw_of_memory(source)
+        yield raw_of_memory(source)
         return
     with (
         open_input(source, settings.input_format) as found,
@@ -69,7 +69,8 @@ def open_raw(
             yield read_text(file, settings, min_columns=min_columns)
 
 
-def _raw_of_memory(source: Any) -> RawTable:
+def raw_of_memory(source: Any) -> RawTable:
+    """Return a table in memory as a raw one."""
     try:
         # What is no Arrow table becomes one: pandas and other frames, dictionaries of columns.
         table = source if isinstance(source, pa.Table) else pa.table(source)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -15,7 +18,7 @@ from rbmcli.data.ids import round_trips
 from rbmcli.data.metadata import check_foreign, decode_metadata
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.readers.sources import InputFile, first_bytes
-from rbmcli.data.storage import check_content, read_footer, read_parquet
+from rbmcli.data.storage import check_content, read_footer, read_parquet, verified_pieces
 from rbmcli.errors import DataError
 
 _ARROW_FILE = b"ARROW1"
@@ -55,21 +58,76 @@ def read_arrow_input(source: InputFile) -> RawTable:
     DataError
         If it is damaged.
     """
-    with source.errors_named():
-        try:
-            with source.open() as file:
-                start = file.read(len(_ARROW_FILE))
-            with source.open() as file:
-                opened = pa.ipc.open_file(file) if start == _ARROW_FILE else pa.ipc.open_stream(file)
-                table = opened.read_all()
-            table.validate(full=True)
-        except (ValueError, MemoryError) as error:
-            raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
+    with _errors_of_arrow(source), ExitStack() as stack:
+        table = _opened(source, stack).read_all()
+        table.validate(full=True)
     metadata = decode_metadata(table.schema.metadata, source.where)
     if not metadata:
         check_foreign(first_bytes(source)[0], source.where)
     check_content(table, metadata, source.where)
     return raw_from_table(table, source.where, metadata)
+
+
+def arrow_pieces(source: InputFile, rows_at_once: int, stack: ExitStack) -> tuple[RawTable, int, Any]:
+    """Return Arrow data by its batches: a first piece without rows, the number of rows, and the tables.
+
+    Parameters
+    ----------
+    source : InputFile
+        A stream or a file.
+    rows_at_once : int
+        Rows of a table, at most.
+    stack : ExitStack
+        What closes the file.
+
+    Raises
+    ------
+    DataError
+        If it is damaged; while it is read, too.
+    """
+    silent = dataclasses.replace(source, advance=lambda count: None)
+    with _errors_of_arrow(source):
+        with ExitStack() as counting:
+            rows = sum(len(batch) for batch in _batches(_opened(silent, counting)))
+        opened = _opened(source, stack)
+    schema = opened.schema.remove_metadata()
+    metadata = decode_metadata(opened.schema.metadata, source.where)
+    if not metadata:
+        check_foreign(first_bytes(source)[0], source.where)
+    tables = _tables(opened, rows_at_once, source)
+    tables = verified_pieces(tables, schema, rows, metadata, source.where)
+    return raw_from_table(schema.empty_table(), source.where, metadata), rows, tables
+
+
+def _opened(source: InputFile, stack: ExitStack) -> Any:
+    with source.open() as file:
+        start = file.read(len(_ARROW_FILE))
+    file = stack.enter_context(source.open())
+    return stack.enter_context(pa.ipc.open_file(file) if start == _ARROW_FILE else pa.ipc.open_stream(file))
+
+
+def _batches(opened: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(opened, pa.RecordBatchFileReader):
+        return (opened.get_batch(index) for index in range(opened.num_record_batches))
+    return iter(opened)
+
+
+def _tables(opened: Any, rows_at_once: int, source: InputFile) -> Iterator[pa.Table]:
+    with _errors_of_arrow(source):
+        for batch in _batches(opened):
+            batch.validate(full=True)
+            table = pa.Table.from_batches([batch]).replace_schema_metadata(None)
+            for first in range(0, len(batch), rows_at_once):
+                yield table.slice(first, rows_at_once)
+
+
+@contextmanager
+def _errors_of_arrow(source: InputFile) -> Iterator[None]:
+    with source.errors_named():
+        try:
+            yield
+        except (ValueError, MemoryError) as error:
+            raise DataError(f"{source.where}: not readable as Arrow data: {error}") from None
 
 
 def _read_folder(folder: Path, where: str) -> pa.Table:

@@ -7,7 +7,8 @@ what it read: the careful reader then goes over the same text again, line by lin
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -62,6 +63,10 @@ def read_text(source: InputFile, settings: InputSettings, min_columns: int) -> R
     )
 
 
+class GivenUpError(Exception):
+    """A row is other than expected."""
+
+
 def read_fast(source: InputFile, layout: TextLayout) -> pa.Table | None:
     """Return all columns of a text as strings; None if any row is other than expected.
 
@@ -72,30 +77,53 @@ def read_fast(source: InputFile, layout: TextLayout) -> pa.Table | None:
     layout : TextLayout
         Its separator and columns.
     """
-    names = list(layout.names)
     try:
         with source.open() as stream:
-            table = pa_csv.read_csv(
-                stream if layout.quoted else _with_stand_in(stream, layout.separator),
-                pa_csv.ReadOptions(
-                    column_names=names, skip_rows=layout.skipped_lines, block_size=_BLOCK_BYTES
-                ),
-                pa_csv.ParseOptions(
-                    delimiter=layout.separator if layout.quoted else _STAND_IN.decode(),
-                    quote_char='"' if layout.quoted else False,
-                    newlines_in_values=layout.quoted,
-                ),
-                pa_csv.ConvertOptions(
-                    column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-                ),
-            )
+            table = pa_csv.read_csv(*_reading(stream, layout))
     except (pa.ArrowInvalid, OSError):
         return None
-    # Where a value goes on over several lines, a stray quote may have joined rows.
-    joined = layout.quoted and any(
+    return None if _may_be_joined(table, layout) else table
+
+
+def fast_batches(source: InputFile, layout: TextLayout) -> Iterator[pa.Table]:
+    """Yield what `read_fast` returns block by block, as far as all rows are as expected.
+
+    Raises
+    ------
+    GivenUpError
+        If one is not.
+    """
+    try:
+        with source.open() as stream, pa_csv.open_csv(*_reading(stream, layout)) as reader:
+            for batch in reader:
+                table = pa.Table.from_batches([batch])
+                if _may_be_joined(table, layout):
+                    raise GivenUpError
+                yield table
+    except (pa.ArrowInvalid, OSError):
+        raise GivenUpError from None
+
+
+def _reading(stream: pa.NativeFile, layout: TextLayout) -> tuple[Any, ...]:
+    """Return what Arrow's readers are given."""
+    names = list(layout.names)
+    return (
+        stream if layout.quoted else _with_stand_in(stream, layout.separator),
+        pa_csv.ReadOptions(column_names=names, skip_rows=layout.skipped_lines, block_size=_BLOCK_BYTES),
+        pa_csv.ParseOptions(
+            delimiter=layout.separator if layout.quoted else _STAND_IN.decode(),
+            quote_char='"' if layout.quoted else False,
+            newlines_in_values=layout.quoted,
+        ),
+        pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False),
+    )
+
+
+def _may_be_joined(table: pa.Table, layout: TextLayout) -> bool:
+    """Return whether a value goes on over several lines: then a stray quote may have joined rows."""
+    return layout.quoted and any(
         pc.any(pc.match_substring_regex(column, "[\r\n]")).as_py() for column in table.columns
     )
-    return None if joined else table
 
 
 def _with_stand_in(stream: pa.NativeFile, separator: str) -> pa.NativeFile:

@@ -136,12 +136,21 @@ def infer_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """
     if round_trips(column):
         return column.cast(pa.int64())
+    return column.cast(pa.float64()) if are_numbers(column) and not have_digits_only(column) else column
+
+
+def are_numbers(column: pa.ChunkedArray) -> bool:
+    """Return whether every text is one of a number."""
     try:
-        numbers = column.cast(pa.float64())
+        column.cast(pa.float64())
     except pa.ArrowInvalid:
-        return column
-    digits_only = pc.all(pc.match_substring_regex(column, r"^[+-]?[0-9]+$"), min_count=0)
-    return column if digits_only.as_py() else numbers
+        return False
+    return True
+
+
+def have_digits_only(column: pa.ChunkedArray) -> bool:
+    """Return whether every text is one of an integer, whether or not it would be written so."""
+    return bool(pc.all(pc.match_substring_regex(column, r"^[+-]?[0-9]+$"), min_count=0).as_py())
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
