@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import FILES, Memory, OutputFormat, Reading, Running, Scale
 from rbmcli.cli.streams import Use
@@ -97,6 +98,7 @@ def command(
     splitting: Splitting,
     reading: Reading,
     memory: Memory = None,
+    working: Working,
     dry_run: DryRun = False,
     scale: Scale,
     running: Running,
@@ -136,7 +138,8 @@ def command(
         plan = plan_prepare(inputs, output, settings, input_settings, level_settings, **given)
         tell_plan("prepare", plan, running, progress)
         return
-    result = prepare(inputs, output, settings, input_settings, level_settings, **given)
+    with working.opened(running, progress) as engine:
+        result = prepare(inputs, output, settings, input_settings, level_settings, **given, engine=engine)
     if running.json:
         told = {
             "inputs": inputs,

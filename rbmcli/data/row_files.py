@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from rbmcli.data.outputs import output_errors
 from rbmcli.data.temporary import MORE_SPACE
+from rbmcli.errors import DataError
 
 
 class RowFileWriter:
@@ -89,6 +90,11 @@ class RowFile:
         options = pa.ipc.IpcReadOptions()
         if columns is not None:
             options.included_fields = sorted(self.schema.get_field_index(name) for name in columns)
+        if not self.path.exists():
+            raise DataError(
+                f"{self.path}: a temporary file is not there",
+                hint="where several machines work together, set TMPDIR to a folder that all of them see",
+            )
         with (
             pa.OSFile(os.fsencode(self.path), "rb") as file,
             pa.ipc.open_file(file, options=options) as reader,
