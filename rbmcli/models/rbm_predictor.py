@@ -7,6 +7,7 @@ import numpy as np
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import UsageError
 from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.dense_scoring import expect_rows
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
 from rbmcli.models.calibration import apply
 from rbmcli.models.day_bias import Occasions, day_offsets
@@ -71,6 +72,29 @@ class RbmPredictor(Predictor):
     ) -> Answers:
         """Return the expected rating of pairs, with what `probabilities` says."""
         return Answers.expected(*self.probabilities(user, item, own, day), self.model.levels.values)
+
+    def ratings_of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return the expected ratings of items by users; see `Predictor`."""
+        model = self.model
+        if not model.by_user or self.exact or model.calibration is not None:
+            return super().ratings_of(user, item)
+        ratings = np.empty((len(user), len(item)), np.float32)
+        values = model.levels.values.astype(np.float64)
+        expect_rows(
+            np.ascontiguousarray(user, np.int32),
+            np.ascontiguousarray(item, np.int32),
+            self._states,
+            model.parameters,
+            model.form,
+            model.row_smoothing,
+            values,
+            ratings,
+        )
+        # Who has rated nothing that the model knows gets base rates.
+        silent = np.flatnonzero(self._states.counts.sum(axis=1)[user] <= 0)
+        for place in silent:
+            ratings[place] = super().ratings_of(user[place : place + 1], item)[0]
+        return ratings
 
     def _states_of_users(self, also_rated: CompressedRows | None) -> RowStates:
         model = self.model
