@@ -135,7 +135,7 @@ def command(
     result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
     if running.json:
         figures = {
-            "predictions": result.table.num_rows,
+            "predictions": result.rows,
             "coverage": coverage(result.counts),
             "sources": result.counts,
             "own_pairs": result.n_own,

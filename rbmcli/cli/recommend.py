@@ -85,5 +85,5 @@ def command(
         return
     result = recommend(model, history, users, output, **given)
     if running.json:
-        figures = {"users": result.n_users, "recommendations": result.table.num_rows}
+        figures = {"users": result.n_users, "recommendations": result.rows}
         print_result(CommandResult("recommend", settings.as_dict(), figures, [output]), progress)

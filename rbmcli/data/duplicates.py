@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -56,11 +58,53 @@ def resolve_duplicates(
     return table.take(pa.array(np.sort(kept))), repeats
 
 
+class RepeatedPairs:
+    """Pairs that come more than once in ratings by user and item, a range of users after the other.
+
+    Parameters
+    ----------
+    where : str
+        Name of the input, for messages.
+
+    Attributes
+    ----------
+    count : int
+        Repeats so far.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where, self.count = where, 0
+        self._found: tuple[int, int, Any, Any] | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Add further ratings, which have a column `row` with their numbers in the input, from 0.
+
+        They are sorted, equal pairs by row.
+        """
+        keys, row = PairCodes.of(table).keys(), table.column("row").to_numpy()
+        seconds = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+        self.count += len(seconds)
+        if len(seconds):
+            at = int(seconds[np.argmin(row[seconds])])
+            if self._found is None or row[at] < self._found[1]:
+                user, item = (table.column(name)[at].as_py() for name in ("user", "item"))
+                self._found = (int(row[at - 1]), int(row[at]), user, item)
+
+    def finish(self) -> None:
+        """Raise `DataError` if there were any."""
+        if self._found is not None:
+            raise _duplicates(*self._found, self.count, self._where)
+
+
 def _first_duplicate(table: pa.Table, keys: np.ndarray, repeats: int, where: str) -> DataError:
     _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
     second = int(np.flatnonzero(firsts[inverse] != np.arange(len(keys)))[0])
     first = int(firsts[inverse[second]])
     user, item = table.column("user")[second].as_py(), table.column("item")[second].as_py()
+    return _duplicates(first, second, user, item, repeats, where)
+
+
+def _duplicates(first: int, second: int, user: Any, item: Any, repeats: int, where: str) -> DataError:
     return DataError(
         f"{where}: user {user!r} rated item {item!r} more than once, in the ratings {first + 1:,} and "
         f"{second + 1:,}; {repeats:,} such {'repeat' if repeats == 1 else 'repeats'} in all, expected one "

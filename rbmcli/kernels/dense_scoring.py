@@ -33,7 +33,9 @@ def _prepare_row(row, place, states, parameters, form, smoothing, work):
             passed[place, j] = states.activation[row, j]
         pass_layers(parameters, form, place, hidden, passed, up, down)
     to_features(parameters, form, passed if layers > 0 else hidden, place, features)
-    row_bias(states.counts[row], states.base[row], np.float64(states.spread[row]), smoothing, tilted, bias[place])
+    row_bias(
+        states.counts[row], states.base[row], np.float64(states.spread[row]), smoothing, tilted, bias[place]
+    )
 
 
 @inner_kernel

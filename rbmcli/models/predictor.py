@@ -106,6 +106,9 @@ class Predictor(ABC):
             Day of each pair, for a model with a day bias and histories with days.
         """
 
+    is_dense = False
+    """Whether `ratings_of` takes no memory for pairs beside that of the ratings."""
+
     def ratings_of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return the expected ratings of every one of some items by every one of some users.
 

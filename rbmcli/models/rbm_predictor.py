@@ -59,6 +59,7 @@ class RbmPredictor(Predictor):
                 f"{1 + len(model.form.upper)}",
                 hint="leave out --inference",
             )
+        self.is_dense = model.by_user and not self.exact and model.calibration is None
         self._states = (
             self._states_of_users(also_rated) if model.by_user else self._states_of_items(also_rated)
         )
@@ -76,7 +77,7 @@ class RbmPredictor(Predictor):
     def ratings_of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
         """Return the expected ratings of items by users; see `Predictor`."""
         model = self.model
-        if not model.by_user or self.exact or model.calibration is not None:
+        if not self.is_dense:
             return super().ratings_of(user, item)
         ratings = np.empty((len(user), len(item)), np.float32)
         values = model.levels.values.astype(np.float64)

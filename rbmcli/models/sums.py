@@ -1,7 +1,7 @@
 """Products of matrices with a row for each pair asked for, added up term by term.
 
-The libraries behind `@` choose an order of summation by the number of rows, and a prediction must not depend on
-what else is asked for at the same time.
+The libraries behind `@` choose an order of summation by the number of rows, and a prediction must not depend
+on what else is asked for at the same time.
 """
 
 from __future__ import annotations

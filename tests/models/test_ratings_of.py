@@ -1,4 +1,4 @@
-"""What is asked at the same time changes no bit of a prediction, and recommending scores what predicting says."""
+"""What else is asked changes no bit of a prediction, and recommending scores what predicting says."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from rbmcli.data.ids import IdIndex
+from rbmcli.kernels.dense_scoring import best_of_rows
+from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.kinds import predictor_of
 from rbmcli.models.predictor import Predictor
 from rbmcli.models.rating_model import RatingModel
-from rbmcli.kernels.dense_scoring import best_of_rows
-from rbmcli.kernels.scoring import NOT_OWN
 from tests.every_kind import OPTIONS, model_of, parts
 from tests.small_ratings import FORMS, WAYS, ratings, table_of, trained
 
