@@ -30,7 +30,7 @@ from rbmcli.pipeline.answers import (
     in_row_order,
 )
 from rbmcli.pipeline.asking import Model, question_metadata
-from rbmcli.pipeline.gates import check_gates, parse_gates
+from rbmcli.pipeline.gates import Gate, check_gates, parse_gates
 from rbmcli.pipeline.prediction_input import PredictionInput, open_prediction_input
 from rbmcli.pipeline.streamed import write_streamed
 from rbmcli.progress import SILENT, Progress, Step
@@ -140,31 +140,42 @@ def predict(
     gates = parse_gates(fail_if, GATED_FIGURES)
     check_target(output, [model, history, pairs, also_rated])
     opened = open_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
-    with opened as given:
-        metadata = metadata_of(given)
-        tally = Tally()
+    with opened as given, progress.step("predicting", given.asked.rows) as step:
+        answers = answered(given, engine, step)
+        result = write_predictions(given, answers, output, output_format, gates, progress)
+    tell_result(result, output, progress)
+    return result
 
-        def check() -> None:
-            """Tell what the predictions come from, before any of them is there for good."""
-            tally.tell(progress)
-            check_gates(gates, tally.figures())
 
-        with progress.step("predicting", given.asked.rows) as step:
-            answers = answered(given, engine, step)
-            written = write_streamed(
-                predictions(given, answers, tally),
-                schema_of(given),
-                output,
-                output_format,
-                PREDICTIONS,
-                metadata,
-                check=check if gates else None,
-            )
+def write_predictions(
+    given: PredictionInput,
+    answers: Iterator[pa.Table],
+    output: Target | None,
+    output_format: str,
+    gates: Sequence[Gate],
+    progress: Progress,
+) -> PredictResult:
+    """Write the predictions, from the answers to all pairs by user, unless a gate trips."""
+    metadata, tally = metadata_of(given), Tally()
+
+    def check() -> None:
+        """Tell what the predictions come from, before any of them is there for good."""
+        tally.tell(progress)
+        check_gates(gates, tally.figures())
+
+    found, schema = predictions(given, answers, tally), schema_of(given)
+    written = write_streamed(
+        found, schema, output, output_format, PREDICTIONS, metadata, check=check if gates else None
+    )
     if not gates:
         tally.tell(progress)
-    if output is not None:
-        progress.info(f"{told_target(output)}: {written.rows:,} predictions")
     return PredictResult(written.rows, tally.counts, tally.own, local_path(output), metadata, written.read)
+
+
+def tell_result(result: PredictResult, output: Target | None, progress: Progress) -> None:
+    """Tell what was written."""
+    if output is not None:
+        progress.info(f"{told_target(output)}: {result.rows:,} predictions")
 
 
 def metadata_of(given: PredictionInput) -> dict[str, Any]:

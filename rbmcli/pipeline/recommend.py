@@ -112,15 +112,25 @@ def recommend(
     """
     check_target(output, [model, history, users, also_rated])
     opened = open_recommendation_input(model, history, users, also_rated, settings, input_settings, progress)
-    with opened as given:
-        metadata = metadata_of(given)
-        with progress.step("recommending", len(given.users)) as step:
-            found = recommended(given, engine, step)
-            schema = schema_of(given)
-            written = write_streamed(found, schema, output, output_format, RECOMMENDATIONS, metadata)
-    place = "" if output is None else f"{told_target(output)}: "
-    progress.info(f"{place}{written.rows:,} recommendations to {len(given.users):,} users")
+    with opened as given, progress.step("recommending", len(given.users)) as step:
+        result = write_recommendations(given, recommended(given, engine, step), output, output_format)
+    tell_result(result, output, progress)
+    return result
+
+
+def write_recommendations(
+    given: RecommendationInput, tables: Iterator[pa.Table], output: Target | None, output_format: str
+) -> RecommendResult:
+    """Write the recommendations."""
+    metadata, schema = metadata_of(given), schema_of(given)
+    written = write_streamed(tables, schema, output, output_format, RECOMMENDATIONS, metadata)
     return RecommendResult(written.rows, len(given.users), local_path(output), metadata, written.read)
+
+
+def tell_result(result: RecommendResult, output: Target | None, progress: Progress) -> None:
+    """Tell what was written."""
+    place = "" if output is None else f"{told_target(output)}: "
+    progress.info(f"{place}{result.rows:,} recommendations to {result.n_users:,} users")
 
 
 def metadata_of(given: RecommendationInput) -> dict[str, Any]:
