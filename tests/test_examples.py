@@ -114,7 +114,6 @@ class TestMakefile:
 
         assert _changed(data, first) == set(OUTPUTS) - {"ratings.parquet"}
 
-
     def test_shards_made_at_once_are_what_one_run_makes(self, data: Path, make: Callable[..., str]) -> None:
         make()
         whole = (data / "recommendations.parquet").read_bytes()

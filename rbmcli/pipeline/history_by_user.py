@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from rbmcli.config import InputSettings
+from rbmcli.data.ahead import ahead
 from rbmcli.data.by_user import MARK_ROWS, SortedFile, UserRuns, local_parquet, sorted_file
 from rbmcli.data.duplicates import RepeatedPairs, resolve_duplicates
 from rbmcli.data.external_sort import SortedRows, UserRange, sorted_by_user
@@ -232,10 +233,13 @@ class _Survey:
         if not self._runs.add(table):
             return False
         user, item = table.column("user"), table.column("item")
-        table, _ = self._assigner.assign(table)
-        if table.num_rows < len(user):
+        unknown = self._assigner.unknown
+        table, index = self._assigner.assign(table)
+        if self._assigner.unknown > unknown:
+            # What is on no level counts as one more level.
             user, item = table.column("user"), table.column("item")
-        self._fingerprint.update(user, item, self._terms.levels.assign(table.column("rating").to_numpy()))
+            index = self._terms.levels.assign(table.column("rating").to_numpy())
+        self._fingerprint.update(user, item, index)
         self._knows_item = self._knows_item or bool((self._model.item_ids.lookup(item) >= 0).any())
         self._has_days = "timestamp" in table.column_names
         return True
@@ -277,10 +281,14 @@ def _of_file(
     """Return the ratings of a file that is in order, as it turns out; None where it is not."""
     marks: list[Any] = []
     seen = 0
-    with open_ratings(source, settings, progress) as opened:
+    # What is made ahead has come to its end before the file is closed.
+    with (
+        open_ratings(source, settings, progress) as opened,
+        closing(ahead(opened.pieces)) as pieces,
+    ):
         terms = replace(_terms(model, opened.where, settings), duplicates=_NONE)
         survey = _Survey(model, terms, progress)
-        for piece in opened.pieces:
+        for piece in pieces:
             if not survey.add(piece) or opened.n_bad:
                 return None
             places = np.arange(-seen % MARK_ROWS, piece.num_rows, MARK_ROWS)
