@@ -17,7 +17,8 @@ from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.answers import Question
 from rbmcli.pipeline.asked_pairs import AskedPairs, every_item, open_asked
 from rbmcli.pipeline.asking import Model, also_rated_by, read_also_rated
-from rbmcli.pipeline.history_by_user import HistoryByUser, open_history
+from rbmcli.pipeline.history_by_user import HistoryByUser
+from rbmcli.pipeline.history_survey import open_history
 from rbmcli.pipeline.model_handle import ModelHandle
 from rbmcli.progress import Progress
 

@@ -14,7 +14,7 @@ from rbmcli.data.intake import Source, read_users
 from rbmcli.errors import MismatchError
 from rbmcli.pipeline.asking import Model, also_rated_by, read_also_rated, with_model_ids
 from rbmcli.pipeline.best_items import Wish
-from rbmcli.pipeline.history_by_user import open_history
+from rbmcli.pipeline.history_survey import open_history
 from rbmcli.pipeline.model_handle import ModelHandle
 from rbmcli.progress import Progress
 

@@ -7,7 +7,6 @@ import pyarrow as pa
 import pytest
 
 from rbmcli.data.ids import IdIndex
-from rbmcli.kernels.dense_scoring import best_of_rows
 from rbmcli.kernels.scoring import NOT_OWN
 from rbmcli.models.histories import Histories
 from rbmcli.models.kinds import predictor_of
@@ -67,19 +66,3 @@ def test_an_exact_machine_says_the_same_of_a_pair_whatever_is_asked_besides() ->
 @pytest.mark.parametrize("kind", OPTIONS)
 def test_every_kind_says_the_same_of_a_pair_whatever_is_asked_besides(kind: str) -> None:
     agrees(predictor(model_of(kind), parts().train))
-
-
-@pytest.mark.parametrize("top", [1, 2, 7, 30])
-def test_the_best_of_a_row_are_the_first_of_a_stable_sort(top: int) -> None:
-    generator = np.random.default_rng(top)
-    scores = generator.integers(0, 6, (50, 30)).astype(np.float32)
-    scores[generator.random(scores.shape) < 0.3] = -np.inf
-    scores[0] = -np.inf
-    place, best = np.empty((50, top), np.int32), np.empty((50, top), np.float32)
-
-    best_of_rows(scores, place, best)
-
-    order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
-    wanted = np.take_along_axis(scores, order, axis=1)
-    np.testing.assert_array_equal(place, np.where(np.isfinite(wanted), order, -1))
-    np.testing.assert_array_equal(best[place >= 0], wanted[place >= 0])

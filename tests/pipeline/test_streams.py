@@ -16,7 +16,15 @@ import rbmcli
 from rbmcli.config import InputSettings, PredictSettings, RecommendSettings
 from rbmcli.data import by_user
 from rbmcli.errors import DataError, MismatchError
-from rbmcli.pipeline import answers, asked_pairs, best_items, history_by_user, recommendation_input, streamed
+from rbmcli.pipeline import (
+    answers,
+    asked_pairs,
+    best_items,
+    history_by_user,
+    history_survey,
+    recommendation_input,
+    streamed,
+)
 from tests.every_kind import OPTIONS, model_of, parts
 from tests.recorder import Recorder
 from tests.small_ratings import dated, ratings, shuffled, table_of, trained, with_rating
@@ -27,16 +35,16 @@ SOON = settings(max_examples=10, deadline=None, suppress_health_check=[HealthChe
 
 def in_small_pieces(patch: pytest.MonkeyPatch, size: int = 5, *, sorting: int = 1 << 30) -> None:
     """Let tasks have a few pairs, users and ratings, and let everything go by way of files."""
-    for module in (by_user, history_by_user):
+    for module in (by_user, history_survey):
         patch.setattr(module, "MARK_ROWS", size)
     patch.setattr(history_by_user, "RATINGS_AT_ONCE", 3 * size)
-    patch.setattr(history_by_user, "_MOST_IN_MEMORY", 0)
+    patch.setattr(history_survey, "_MOST_IN_MEMORY", 0)
     patch.setattr(asked_pairs, "PAIRS_AT_ONCE", size)
     patch.setattr(recommendation_input, "USERS_AT_ONCE", size)
     patch.setattr(best_items, "_SCORES", 6 * size)
     patch.setattr(best_items, "_PAIRS", 6 * size)
     patch.setattr(answers, "_IN_MEMORY", 0)
-    for module in (history_by_user, asked_pairs):
+    for module in (history_survey, asked_pairs):
         patch.setattr(module, "_SORTING_BYTES", sorting)
     by_user._group.cache_clear()
 
@@ -229,7 +237,7 @@ def test_a_large_table_is_read_from_the_file_when_it_is_asked_for(
 
 def test_a_history_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     path = written(in_order(history()), tmp_path / "h.parquet")
-    with history_by_user.open_history(trained("user"), path, InputSettings(), Recorder()) as opened:
+    with history_survey.open_history(trained("user"), path, InputSettings(), Recorder()) as opened:
         written(in_order(ratings()), path)
 
         with pytest.raises(DataError, match="has changed while it was read"):
