@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from hypothesis import strategies as st
 import rbmcli
 from rbmcli.config import InputSettings, PredictSettings, RecommendSettings
 from rbmcli.data import by_user
+from rbmcli.engine.local import LocalEngine
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline import (
     answers,
@@ -22,9 +25,12 @@ from rbmcli.pipeline import (
     best_items,
     history_by_user,
     history_survey,
+    model_handle,
     recommendation_input,
     streamed,
 )
+from rbmcli.pipeline.predict import predict
+from rbmcli.pipeline.recommend import recommend
 from tests.every_kind import OPTIONS, model_of, parts
 from tests.recorder import Recorder
 from tests.small_ratings import dated, ratings, shuffled, table_of, trained, with_rating
@@ -233,6 +239,34 @@ def test_a_large_table_is_read_from_the_file_when_it_is_asked_for(
     assert found.rows == 150
     assert found.table.equals(expected)
     assert found.table.schema.metadata == expected.schema.metadata
+
+
+class Elsewhere(LocalEngine):
+    """Sends work and tasks away as bytes, and gets what they give back as bytes."""
+
+    def map(self, work: Callable[[Any], Any], tasks: Iterable[Any]) -> Iterator[Any]:
+        """Do each task when its result is asked for."""
+        sent = pickle.dumps(work)
+        model_handle._read.clear()
+        for task in tasks:
+            done = pickle.loads(sent)(pickle.loads(pickle.dumps(task)))
+            yield pickle.loads(pickle.dumps(done))
+
+
+@pytest.mark.parametrize("order", [in_order, shuffled], ids=["in order", "shuffled"])
+def test_work_can_go_to_another_process(
+    order: Callable[[pa.Table], pa.Table], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rbmcli.save_model(trained("item"), tmp_path / "model.parquet")
+    path = written(order(history()), tmp_path / "h.parquet")
+    in_small_pieces(monkeypatch, 8, sorting=400)
+    for name, engine in (("here", LocalEngine()), ("there", Elsewhere())):
+        given = (tmp_path / "model.parquet", path)
+        predict(*given, pairs_to_ask(), tmp_path / f"p {name}", engine=engine)
+        recommend(*given, None, tmp_path / f"r {name}", engine=engine)
+
+    for kind in ("p", "r"):
+        assert (tmp_path / f"{kind} here").read_bytes() == (tmp_path / f"{kind} there").read_bytes()
 
 
 def test_a_history_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
