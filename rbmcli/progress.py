@@ -6,7 +6,7 @@ lines; everyone else gets `SILENT`, which does nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -123,6 +123,44 @@ class PartProgress(Progress):
         """Surround a step, which is one of many."""
         with self._progress.step(f"{self._name}: {description}", total, is_brief=True) as step:
             yield step
+
+
+class HeldBack(Progress):
+    """Keeps messages back until it is known that they are to be told; steps are shown as they come.
+
+    Parameters
+    ----------
+    progress : Progress
+        Told of them then.
+    """
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._held: list[tuple[Callable[[str], None], str]] = []
+
+    def info(self, message: str) -> None:
+        """Keep it."""
+        self._held.append((self._progress.info, message))
+
+    def detail(self, message: str) -> None:
+        """Keep it."""
+        self._held.append((self._progress.detail, message))
+
+    def warn(self, message: str) -> None:
+        """Keep it."""
+        self._held.append((self._progress.warn, message))
+
+    @contextmanager
+    def step(self, description: str, total: int | None = None, *, is_brief: bool = False) -> Iterator[Step]:
+        """Surround a step."""
+        with self._progress.step(description, total, is_brief=is_brief) as step:
+            yield step
+
+    def release(self) -> None:
+        """Tell all that was kept."""
+        for tell, message in self._held:
+            tell(message)
+        self._held.clear()
 
 
 SILENT = Progress()

@@ -418,3 +418,10 @@ def exact_score(
     a = activation(model, history[None], r[None])[0] + model.full_weights[column]
     free = 0.5 * a**2 if model.form.gaussian else np.logaddexp(0.0, a)
     return softmax(model.visible_bias[column] + bias + free.sum(axis=1))
+
+
+def best_of_rows(scores: np.ndarray, top: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns, -1 where there are no more, and the scores of the best of each row, (R, top)."""
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+    best = np.take_along_axis(scores, order, axis=1)
+    return np.where(np.isfinite(best), order, -1), best

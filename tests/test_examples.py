@@ -114,6 +114,15 @@ class TestMakefile:
 
         assert _changed(data, first) == set(OUTPUTS) - {"ratings.parquet"}
 
+    def test_shards_made_at_once_are_what_one_run_makes(self, data: Path, make: Callable[..., str]) -> None:
+        make()
+        whole = (data / "recommendations.parquet").read_bytes()
+        (data / "recommendations.parquet").unlink()
+
+        make("-j", "2", "shared")
+
+        assert (data / "recommendations.parquet").read_bytes() == whole
+
 
 def _rows(path: Path) -> list[dict[str, object]]:
     return pq.read_table(path).to_pylist()

@@ -63,8 +63,9 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             is_text = Use.WRITTEN_TEXT in uses.values()
             output_format = "text" if is_text else given.get("output_format", "auto")
             check_streams(read, written, output_format, json=running.json)
-            is_dry = given.get("dry_run", False)
-            with locked_outputs([] if is_dry else written, running.lock_timeout):
+            # Several runs may be at the shards of one output.
+            holds_none = given.get("dry_run", False) or given.get("shard") is not None
+            with locked_outputs([] if holds_none else written, running.lock_timeout):
                 function(**values, **built)
         except typer.Exit:
             raise

@@ -54,6 +54,16 @@ FailIf = Annotated[
         rich_help_panel=RUNNING,
     ),
 ]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do part I of N only, and leave it in FILE.shards; whoever completes the last part joins all "
+        "into FILE. A part that is complete is skipped.",
+        rich_help_panel=RUNNING,
+    ),
+]
 MinSupport = Annotated[
     int,
     typer.Option(

@@ -9,9 +9,20 @@ import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, FailIf, Output, OutputFormat, Reading, Running
+from rbmcli.cli.options import (
+    FILES,
+    MODEL,
+    AlsoRated,
+    FailIf,
+    Output,
+    OutputFormat,
+    Reading,
+    Running,
+    ShardOption,
+)
 from rbmcli.cli.streams import Use
 from rbmcli.config import PredictSettings
+from rbmcli.config.shard import Shard
 from rbmcli.errors import UsageError
 
 ModelFile = Annotated[
@@ -100,6 +111,7 @@ def command(
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
+    shard: ShardOption = None,
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
@@ -113,10 +125,11 @@ def command(
     """
     if asking.all_items == (asking.pairs is not None):
         raise UsageError("give either --pairs FILE or --all-items")
+    part = None if shard is None else Shard.of(shard)
     options = {name: value for name, value in vars(asking).items() if name not in {"pairs", "all_items"}}
     settings = PredictSettings(inference=inference, **options)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
-    from rbmcli.pipeline.predict import coverage, predict
+    from rbmcli.pipeline.predict import PredictResult, coverage, predict
 
     progress = open_progress(running)
     given: dict[str, Any] = {
@@ -132,12 +145,22 @@ def command(
         plan = plan_predict(model, history, asking.pairs, output, **given)
         tell_plan("predict", plan, running, progress)
         return
-    result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
+    figures: dict[str, Any] = {}
+    result: PredictResult | None
+    if part is None:
+        result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
+    else:
+        from rbmcli.pipeline.sharded import predict_shard
+
+        given |= {"fail_if": fail_if, "lock_timeout": running.lock_timeout}
+        done = predict_shard(model, history, asking.pairs, output, part, **given)
+        result, figures = done.result, done.state.as_dict()
     if running.json:
-        figures = {
-            "predictions": result.table.num_rows,
-            "coverage": coverage(result.counts),
-            "sources": result.counts,
-            "own_pairs": result.n_own,
-        }
+        if result is not None:
+            figures |= {
+                "predictions": result.rows,
+                "coverage": coverage(result.counts),
+                "sources": result.counts,
+                "own_pairs": result.n_own,
+            }
         print_result(CommandResult("predict", settings.as_dict(), figures, [output]), progress)

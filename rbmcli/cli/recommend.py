@@ -9,10 +9,21 @@ import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
 from rbmcli.cli.option_groups import with_options
-from rbmcli.cli.options import FILES, MODEL, AlsoRated, MinSupport, Output, OutputFormat, Reading, Running
+from rbmcli.cli.options import (
+    FILES,
+    MODEL,
+    AlsoRated,
+    MinSupport,
+    Output,
+    OutputFormat,
+    Reading,
+    Running,
+    ShardOption,
+)
 from rbmcli.cli.predict import History, Inference, ModelFile
 from rbmcli.cli.streams import Use
 from rbmcli.config import RecommendSettings
+from rbmcli.config.shard import Shard
 
 _DEFAULTS = RecommendSettings()
 
@@ -57,6 +68,7 @@ def command(
     ranking: Ranking,
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
+    shard: ShardOption = None,
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
@@ -65,9 +77,10 @@ def command(
 
     rbmcli recommend model.parquet --history train.parquet --top 10 -o recommendations.parquet
     """
+    part = None if shard is None else Shard.of(shard)
     settings = RecommendSettings(**vars(ranking), inference=inference)
     from rbmcli.cli.console import CommandResult, open_progress, print_result
-    from rbmcli.pipeline.recommend import recommend
+    from rbmcli.pipeline.recommend import RecommendResult, recommend
 
     progress = open_progress(running)
     given: dict[str, Any] = {
@@ -83,7 +96,17 @@ def command(
         plan = plan_recommend(model, history, users, output, **given)
         tell_plan("recommend", plan, running, progress)
         return
-    result = recommend(model, history, users, output, **given)
+    figures: dict[str, Any] = {}
+    result: RecommendResult | None
+    if part is None:
+        result = recommend(model, history, users, output, **given)
+    else:
+        from rbmcli.pipeline.sharded import recommend_shard
+
+        given["lock_timeout"] = running.lock_timeout
+        done = recommend_shard(model, history, users, output, part, **given)
+        result, figures = done.result, done.state.as_dict()
     if running.json:
-        figures = {"users": result.n_users, "recommendations": result.table.num_rows}
+        if result is not None:
+            figures |= {"users": result.n_users, "recommendations": result.rows}
         print_result(CommandResult("recommend", settings.as_dict(), figures, [output]), progress)

@@ -101,6 +101,45 @@ def _one_of_each(table: pa.Table, keys: np.ndarray, policy: str, levels: Levels 
     return table.take(pa.array(np.sort(kept)))
 
 
+class RepeatedPairs:
+    """Pairs that come more than once in ratings by user and item, a range of users after the other.
+
+    Parameters
+    ----------
+    where : str
+        Name of the input, for messages.
+
+    Attributes
+    ----------
+    count : int
+        Repeats so far.
+    """
+
+    def __init__(self, where: str) -> None:
+        self._where, self.count = where, 0
+        self._found: tuple[int, int, Any, Any] | None = None
+
+    def add(self, table: pa.Table) -> None:
+        """Add further ratings, which have a column `row` with their numbers in the input, from 0.
+
+        They are sorted, equal pairs by row.
+        """
+        keys, row = PairCodes.of(table).keys(), table.column("row").to_numpy()
+        seconds = np.flatnonzero(keys[1:] == keys[:-1]) + 1
+        self.count += len(seconds)
+        if len(seconds):
+            at = int(seconds[np.argmin(row[seconds])])
+            if self._found is None or row[at] < self._found[1]:
+                user, item = (table.column(name)[at].as_py() for name in ("user", "item"))
+                self._found = (int(row[at - 1]), int(row[at]), user, item)
+
+    def finish(self) -> None:
+        """Raise `DataError` if there were any."""
+        if self._found is not None:
+            first, second, user, item = self._found
+            raise duplicate_error(user, item, (first, second), self.count, self._where)
+
+
 def _first_duplicate(table: pa.Table, keys: np.ndarray, repeats: int, where: str) -> DataError:
     _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
     second = int(np.flatnonzero(firsts[inverse] != np.arange(len(keys)))[0])

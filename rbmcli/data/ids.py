@@ -6,6 +6,7 @@ and with it every file that is written, does not depend on the order of the inpu
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 import numpy as np
@@ -123,6 +124,10 @@ def as_id(value: str | int, target: pa.DataType) -> pa.Scalar | None:
     return pa.scalar(text).cast(target)
 
 
+_FEW = 4
+"""An index has to be so many times as long as what is looked for, for a part of it to be cut out first."""
+
+
 @dataclass(frozen=True)
 class IdIndex:
     """The distinct ids of one side, in order; the position of an id is its dense index.
@@ -154,8 +159,22 @@ class IdIndex:
 
         The column must have the type of the index (see `align_ids`).
         """
-        found = pc.index_in(column, value_set=self.values)
-        return np.asarray(pc.fill_null(found, -1), dtype=np.int32)
+        first, values = 0, self.values
+        if _FEW * len(column) < len(values):
+            # What is looked for often lies close together: the index of a few users is not made of all.
+            first, values = self._between(column)
+        found = np.asarray(pc.fill_null(pc.index_in(column, value_set=values), -1), dtype=np.int32)
+        return np.where(found >= 0, found + np.int32(first), found) if first else found
+
+    def _between(self, column: pa.ChunkedArray | pa.Array) -> tuple[int, pa.Array]:
+        """Return the ids from the least to the largest of a column, and the position of the first."""
+        ends = pc.min_max(column)
+        if not ends["min"].is_valid:
+            return 0, self.values.slice(0, 0)
+        places = range(len(self.values))
+        first = bisect_left(places, ends["min"].as_py(), key=lambda place: self.values[place].as_py())
+        end = bisect_right(places, ends["max"].as_py(), key=lambda place: self.values[place].as_py())
+        return first, self.values.slice(first, end - first)
 
     def take(self, places: np.ndarray) -> IdIndex:
         """Return an index of the ids at some increasing positions."""

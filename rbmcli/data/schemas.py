@@ -90,9 +90,12 @@ CHECKPOINT = Contract(
     },
 )
 
+SHARD = Contract("shard", 1, {})
+"""What came of a part of the work, to be joined with the others; its columns are nobody else's."""
+
 CONTRACTS = {
     contract.format: contract
-    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, NEIGHBOURS, METRICS)
+    for contract in (RATINGS, MODEL, CHECKPOINT, PREDICTIONS, RECOMMENDATIONS, NEIGHBOURS, METRICS, SHARD)
 }
 
 

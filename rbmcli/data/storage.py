@@ -192,6 +192,12 @@ def _verified(pieces: Iterator[pa.Table], schema: pa.Schema, expected: str, wher
         raise _changed("rows", where)
 
 
+def read_group(path: Path, index: int, columns: list[str], *, name: str) -> pa.Table:
+    """Read some columns of a row group; its pages are verified, what is raised is as for `read_parquet`."""
+    with _readable_parquet(path, name) as file:
+        return file.read_row_group(index, columns).select(columns).replace_schema_metadata(None)
+
+
 def read_columns(
     path: Path, columns: list[str], contract: Contract, *, name: str | None = None
 ) -> tuple[pa.Table, dict[str, Any]]:

@@ -23,7 +23,7 @@ from rbmcli.data.readers.parquet import in_schema
 from rbmcli.data.readers.pieces import RawPieces, open_pieces
 from rbmcli.data.readers.raw import RawTable
 from rbmcli.data.rejections import Rejections
-from rbmcli.data.tables import RatingsTable
+from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.data.text_kinds import kinds_of_text
 from rbmcli.errors import DataError
 from rbmcli.progress import SILENT, Progress
@@ -176,3 +176,70 @@ def _checked(
         read.n_read += part.n_read
         yield table
     read.n_bad = rejections.finish()
+
+
+@dataclass(frozen=True)
+class PairsPieces:
+    """Pairs of user and item that are read once, from the first piece to the last.
+
+    Attributes
+    ----------
+    first : PairsTable
+        No pairs, but all that is known of them before they are read: columns, metadata, name.
+    rows : int
+        Rows of all pieces, bad ones among them.
+    pieces : iterator of PairsTable
+        The pairs, in the row order of the input. After the last one bad rows are an error, or told.
+    """
+
+    first: PairsTable
+    rows: int
+    pieces: Iterator[PairsTable]
+
+
+@contextmanager
+def open_pairs(
+    source: Source,
+    settings: InputSettings = InputSettings(),  # noqa: B008
+    progress: Progress = SILENT,
+    *,
+    timestamps: bool = False,
+    rows_at_once: int = PIECE_ROWS,
+) -> Iterator[PairsPieces]:
+    """Open pairs to read them piece by piece; what Parquet holds is all that comes in pieces.
+
+    Parameters
+    ----------
+    source, settings, progress, timestamps
+        As for `read_pairs`.
+    rows_at_once : int
+        Rows of a piece, at most, where the input comes in pieces.
+
+    Raises
+    ------
+    DataError
+        As `read_pairs`; while they are read, too.
+    """
+    with open_pieces(source, settings, progress, min_columns=2, rows_at_once=rows_at_once) as opened:
+        rejections = Rejections(settings.on_error, progress)
+
+        def table_of(raw: Any, told: Progress) -> PairsTable:
+            """Return what a piece holds."""
+            part = part_of(raw, settings, rejections, told, needs_rating=False, timestamps=timestamps)
+            return PairsTable(part.table, part.metadata, part.where, part.timestamp, part.rating_name)
+
+        first = table_of(opened.first, progress)
+
+        def pieces() -> Iterator[PairsTable]:
+            """Yield all pieces."""
+            yield first
+            missing = 0
+            for raw in opened.rest:
+                piece = table_of(raw, SILENT)
+                missing += 0 if piece.timestamp is None else piece.timestamp.null_count
+                yield piece
+            rejections.finish()
+            if missing:
+                progress.warn(f"{first.where}: {missing:,} pairs have no timestamp")
+
+        yield PairsPieces(first, opened.rows, pieces())

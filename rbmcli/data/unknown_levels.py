@@ -46,19 +46,55 @@ def assign_levels(
     RbmcliError
         The `error` given, if there are such ratings and the policy is "error".
     """
-    ratings = table.column("rating").to_numpy()
-    index = levels.assign(ratings)
-    outside = index == UNKNOWN
-    unknown = int(np.count_nonzero(outside))
-    if not unknown:
-        return table, index, 0
-    if policy == "error":
-        first = int(np.flatnonzero(outside)[0])
-        raise unknown_level_error(ratings[first], first, unknown, levels, where, error)
-    if policy == "drop":
-        return table.filter(pa.array(~outside)), index[~outside], unknown
-    index[outside] = levels.nearest(ratings[outside])
-    return table, index, unknown
+    assigner = LevelAssigner(levels, policy, where, error=error)
+    table, index = assigner.assign(table)
+    assigner.finish()
+    return table, index, assigner.unknown
+
+
+class LevelAssigner:
+    """Puts ratings that come piece by piece on the levels of a scale; parameters as of `assign_levels`.
+
+    Attributes
+    ----------
+    unknown : int
+        Number of ratings so far that were on no level.
+    """
+
+    def __init__(
+        self, levels: Levels, policy: str, where: str, *, error: type[RbmcliError] = DataError
+    ) -> None:
+        self._levels, self._policy, self._where, self._error = levels, policy, where, error
+        self._rows, self._first = 0, (0, 0.0)
+        self.unknown = 0
+
+    def assign(self, table: pa.Table) -> tuple[pa.Table, np.ndarray]:
+        """Return the next ratings, perhaps without some, and the level of each, uint8.
+
+        What is on no level is `UNKNOWN` where that is an error, which `finish` raises.
+        """
+        ratings = table.column("rating").to_numpy()
+        index = self._levels.assign(ratings)
+        outside = index == UNKNOWN
+        unknown = int(np.count_nonzero(outside))
+        if unknown and not self.unknown:
+            first = int(np.flatnonzero(outside)[0])
+            self._first = (self._rows + first, float(ratings[first]))
+        self.unknown += unknown
+        self._rows += len(ratings)
+        if not unknown or self._policy == "error":
+            return table, index
+        if self._policy == "drop":
+            return table.filter(pa.array(~outside)), index[~outside]
+        index[outside] = self._levels.nearest(ratings[outside])
+        return table, index
+
+    def finish(self) -> None:
+        """Raise the error given, if there were ratings on no level and the policy is "error"."""
+        if not self.unknown or self._policy != "error":
+            return
+        row, rating = self._first
+        raise unknown_level_error(rating, row, self.unknown, self._levels, self._where, self._error)
 
 
 def unknown_level_error(

@@ -17,10 +17,9 @@ from rbmcli.kernels.groups import (
     add_conditional,
     add_groups,
     group_products,
-    softmax_block,
-    spread_over_levels,
 )
 from rbmcli.kernels.jit import inner_kernel, parallel_kernel
+from rbmcli.kernels.level_shares import over_levels, to_shares
 from rbmcli.kernels.row_bias import Tallies, row_bias, tally_row, variance
 from rbmcli.kernels.rows import activate_from_levels, squash, through_factors, to_features
 from rbmcli.kernels.upper import pass_layers
@@ -176,10 +175,12 @@ def _leave_out(asked, pair, parameters, column_prior, values, form, state):
 def _score_row(row, asked, states, parameters, column_prior, form, smoothing, exact, probability):
     levels, width = probability.shape[1], states.activation.shape[1]
     inner = parameters.weights.shape[2]
-    activation, hidden = np.empty((1, width), np.float32), np.empty((1, width), np.float32)
-    factored = np.zeros((1, inner), np.float32)
+    # The second row of what is multiplied is empty: recommending multiplies two rows at a time, and sums of
+    # one by itself would be added up in another order.
+    activation, hidden = np.empty((1, width), np.float32), np.zeros((2, width), np.float32)
+    factored = np.zeros((2, inner), np.float32)
     layers, units = form.upper.shape[0], parameters.upper_bias.shape[1]
-    passed = np.zeros((1, width if layers > 0 else 0), np.float32)
+    passed = np.zeros((2, width if layers > 0 else 0), np.float32)
     up, down = np.empty((layers, 1, units), np.float32), np.empty((layers, 1, units), np.float32)
     decoded = passed if layers > 0 else hidden
     features = factored if form.factors > 0 else decoded
@@ -187,7 +188,7 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
     logits, total = np.empty((levels, 2), np.float32), np.empty((2, 1), np.float32)
     group = np.empty((levels if exact else 0, width), np.float32)
     count, base = np.empty(levels, np.float32), np.empty(levels, np.float32)
-    bias, tilted = np.empty(levels, np.float32), np.empty(levels)
+    bias, tilted = np.empty((1, levels), np.float32), np.empty(levels)
     own_sums, own_activation = np.empty((1, inner), np.float32), np.empty((1, width), np.float32)
     fresh = False
     for pair in range(asked.start[row], asked.start[row + 1]):
@@ -202,7 +203,7 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
             if own != NOT_OWN:
                 state = (activation, count, base, own_sums, own_activation)
                 spread -= _leave_out(asked, pair, parameters, column_prior, smoothing.values, form, state)
-            row_bias(count, base, spread, smoothing, tilted, bias)
+            row_bias(count, base, spread, smoothing, tilted, bias[0])
             for j in range(width):
                 hidden[0, j] = activation[0, j]
             squash(hidden, 0, form)
@@ -216,15 +217,14 @@ def _score_row(row, asked, states, parameters, column_prior, form, smoothing, ex
             _whole_group(parameters, form, column, group)
             _free_energy_logits(group, activation, form, logits)
         elif form.shared:
-            group_products(parameters.weights, column, features, 0, 0, products, 0)
-            spread_over_levels(form, products, logits, 1)
+            group_products(parameters.weights, column, features, 0, 1, products, 0)
+            over_levels(form.basis, products, logits, 1)
         else:
-            group_products(parameters.weights, column, features, 0, 0, logits, 0)
-        for k in range(levels):
-            logits[k, 0] += parameters.visible_bias[column, k] + bias[k]
-            if asked.offset.shape[0] > 0:
+            group_products(parameters.weights, column, features, 0, 1, logits, 0)
+        if asked.offset.shape[0] > 0:
+            for k in range(levels):
                 logits[k, 0] += asked.offset[pair, k]
-        softmax_block(logits, total, 1)
+        to_shares(logits, parameters.visible_bias, column, bias, total, 1)
         for k in range(levels):
             probability[pair, k] = logits[k, 0]
 

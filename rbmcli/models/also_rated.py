@@ -5,6 +5,9 @@ Source: Salakhutdinov, Mnih, Hinton (2007), section 4: which pairs of the test s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 
@@ -53,14 +56,67 @@ def for_asked(model: Rbm, users: IdIndex, history: pa.Table, pairs: pa.Table) ->
     pairs : pyarrow.Table
         Columns `user` and `item` of the pairs.
     """
+    return besides(model, users, [history], pairs).of(users)
+
+
+@dataclass(frozen=True)
+class AlsoRated:
+    """Pairs of unknown rating, as a model needs them.
+
+    Attributes
+    ----------
+    users : IdIndex or None
+        Whose the rows are; None where they are those of the model's items.
+    pairs : CompressedRows
+        The pairs.
+    """
+
+    users: IdIndex | None
+    pairs: CompressedRows
+
+    def of(self, users: IdIndex) -> CompressedRows:
+        """Return them for some of the users who ask: a row for each, but where rows are items."""
+        if self.users is None:
+            return self.pairs
+        place = self.users.lookup(users.values)
+        length = np.where(place >= 0, np.diff(self.pairs.start, append=0)[place], 0)
+        start = np.concatenate([[0], np.cumsum(length)]).astype(np.int64)
+        first = np.repeat(self.pairs.start[place] - start[:-1], length)
+        chosen = first + np.arange(start[-1])
+        return CompressedRows(start, self.pairs.column[chosen], self.pairs.level[chosen], self.pairs.columns)
+
+
+def besides(model: Rbm, users: IdIndex, history: Iterable[pa.Table], pairs: pa.Table) -> AlsoRated:
+    """Return pairs that are known to have been rated beside a history, which comes in pieces.
+
+    Parameters
+    ----------
+    model : Rbm
+        The model, whose types of ids all columns have.
+    users : IdIndex
+        The users who ask.
+    history : iterable of pyarrow.Table
+        Columns `user` and `item` of all ratings that are known.
+    pairs : pyarrow.Table
+        Columns `user` and `item` of the pairs.
+    """
     ways = ((users, "user"), (model.item_ids, "item"))
     if not model.by_user:
         ways = ((model.item_ids, "item"), (model.user_ids, "user"))
-    (row, column), (rated_row, rated_column) = (
-        tuple(index.lookup(table.column(name)) for index, name in ways) for table in (pairs, history)
-    )
-    shape = (len(ways[0][0]), len(ways[1][0]))
-    known = (rated_row >= 0) & (rated_column >= 0)
-    level = np.zeros(np.count_nonzero(known), np.uint8)
-    rated = CompressedRows.build(rated_row[known], rated_column[known], level, shape)
-    return beyond_ratings(row, column, rated)
+    rows, columns = (len(index) for index, _ in ways)
+
+    def keys_of(table: pa.Table) -> np.ndarray:
+        """Return a number for each pair that is known on both sides."""
+        row, column = (index.lookup(table.column(name)) for index, name in ways)
+        known = (row >= 0) & (column >= 0)
+        return row[known].astype(np.int64) * columns + column[known]
+
+    keys = np.unique(keys_of(pairs))
+    for table in history:
+        if not len(keys):
+            break
+        keys = np.setdiff1d(keys, keys_of(table))
+    row, column = keys // max(columns, 1), keys % max(columns, 1)
+    level = np.full(len(keys), UNKNOWN, np.uint8)
+    found = CompressedRows.build(row.astype(np.int32), column.astype(np.int32), level, (rows, columns))
+    return AlsoRated(users if model.by_user else None, found)

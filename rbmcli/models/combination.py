@@ -18,6 +18,7 @@ import numpy as np
 
 from rbmcli.models.boosting import Trees, fit_trees
 from rbmcli.models.metrics import PROBABILITY_FLOOR
+from rbmcli.models.sums import product
 
 KNOT_SHARES = (0.1, 0.5, 0.9)
 """Weights are given at these quantiles of the numbers of ratings of the users, and of the items."""
@@ -104,7 +105,7 @@ class Combination:
     def weights_of(self, user_count: np.ndarray, item_count: np.ndarray) -> np.ndarray:
         """Return w for pairs whose user and item have so many ratings, float64 (n, M)."""
         basis = _basis(user_count, item_count, self.user_knots, self.item_knots)
-        return np.asarray(basis @ self.weights.reshape(-1, self.weights.shape[2]))
+        return product(basis, self.weights.reshape(-1, self.weights.shape[2]))
 
     def predicted(
         self, predictions: np.ndarray, user_count: np.ndarray, item_count: np.ndarray

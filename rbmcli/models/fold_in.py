@@ -59,15 +59,14 @@ def fold_in_users(
     width, functions = features.shape[1], form.basis.shape[1]
     known = histories.model_user[user]
     trained = model.parameters
+    mean_weights, mean_bias = model.mean_of_columns
     centre = np.zeros((len(user), levels, width + 1))
     centre[:, :functions, :width] = np.where(
         (known >= 0)[:, None, None],
         trained.weights[known, :, :width],
-        trained.weights[:, :, :width].mean(axis=0),
+        mean_weights[:, :width],
     )
-    bias_centre = np.where(
-        (known >= 0)[:, None], trained.visible_bias[known], trained.visible_bias.mean(axis=0)
-    )
+    bias_centre = np.where((known >= 0)[:, None], trained.visible_bias[known], mean_bias)
     centre[:, :, width] = bias_centre @ rotation
     bias = np.zeros_like(states.counts)
     row_biases(states.tallies, model.row_smoothing, bias)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pyarrow as pa
 
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.models import rbm_vectors
-from rbmcli.models.also_rated import for_asked
+from rbmcli.models.also_rated import AlsoRated, besides
 from rbmcli.models.autoencoder import AutoencoderModel, AutoencoderPredictor, vectors_of_codes
 from rbmcli.models.blend import BlendModel, BlendPredictor, side_by_side
 from rbmcli.models.effects import BiasModel, BiasPredictor
@@ -89,12 +91,12 @@ def starting_point(model: RatingModel, histories: Histories, item: int, own: int
 
 
 def also_rated_for(
-    model: RatingModel, users: IdIndex, history: pa.Table, pairs: pa.Table
-) -> CompressedRows | None:
+    model: RatingModel, users: IdIndex, history: Iterable[pa.Table], pairs: pa.Table
+) -> AlsoRated | None:
     """Return pairs of unknown rating as a model needs them; None for one that makes no use of them."""
     if not isinstance(model, Rbm):
         return None
-    return for_asked(model, users, history, pairs)
+    return besides(model, users, history, pairs)
 
 
 def _rbm(model: RatingModel) -> Rbm:

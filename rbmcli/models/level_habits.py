@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from rbmcli.models.sums import product, weighted
+
 PULL = 1.0
 """Strength of the pull of weights to 0."""
 
@@ -87,7 +89,7 @@ class LevelHabits:
         if not self.weights.any():
             return probability.astype(np.float32)
         features = _features(count, item_share, overall, self.strength)
-        return _softmax(_logs(probability) + features @ self.weights).astype(np.float32)
+        return _softmax(_logs(probability) + weighted(features, self.weights)).astype(np.float32)
 
 
 def fit_habits(
@@ -118,7 +120,7 @@ def _features(count: np.ndarray, item_share: np.ndarray, overall: np.ndarray, st
     """Return the parts of both habits at each level, float64 (n, K, 2 C)."""
     share = (count + strength * overall) / (count.sum(axis=1, keepdims=True) + strength)
     habits = [np.log(share / overall), np.log(item_share / overall)]
-    return np.stack([habit @ part for habit in habits for part in _parts(len(overall))], axis=2)
+    return np.stack([product(habit, part) for habit in habits for part in _parts(len(overall))], axis=2)
 
 
 def _fitted(logs: np.ndarray, features: np.ndarray, level: np.ndarray) -> tuple[float, np.ndarray]:

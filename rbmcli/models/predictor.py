@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from rbmcli.kernels.scoring import NOT_OWN
+from rbmcli.models.sums import weighted
+
 if TYPE_CHECKING:
     from rbmcli.models.histories import Histories
     from rbmcli.models.rating_model import RatingModel
@@ -66,7 +69,7 @@ class Answers:
     @classmethod
     def expected(cls, probability: np.ndarray, source: np.ndarray, values: np.ndarray) -> Answers:
         """Return answers whose predictions are the expectations of their probabilities over level values."""
-        prediction = probability.astype(np.float64) @ values.astype(np.float64)
+        prediction = weighted(probability, values)
         # Rounding must not carry a prediction off the scale.
         return cls(probability, np.clip(prediction, values[0], values[-1]), source)
 
@@ -102,6 +105,28 @@ class Predictor(ABC):
         day : ndarray of int64, shape (pairs,), optional
             Day of each pair, for a model with a day bias and histories with days.
         """
+
+    is_dense = False
+    """Whether `ratings_of` takes no memory for pairs beside that of the ratings."""
+
+    def ratings_of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return the expected ratings of every one of some items by every one of some users.
+
+        Parameters
+        ----------
+        user : ndarray of int32, shape (U,)
+            Positions in the histories.
+        item : ndarray of int32, shape (M,)
+            The model's indices.
+
+        Returns
+        -------
+        ndarray of float32, shape (U, M)
+            Just what `answers` predicts of pairs that are not left out of a history.
+        """
+        users, items = np.repeat(user, len(item)), np.tile(item, len(user))
+        said = self.answers(users, items, np.full(len(users), NOT_OWN, np.uint8))
+        return said.prediction.astype(np.float32).reshape(len(user), len(item))
 
     @abstractmethod
     def on(self, histories: Histories) -> Self:

@@ -117,6 +117,11 @@ class Rbm:
         """What the biases of users, and of their days, are made by."""
         return day_smoothings(self.settings, self.levels.values, self.global_prior)
 
+    @cached_property
+    def mean_of_columns(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights, float32 (functions, V), and visible bias, float32 (K,), of the mean column."""
+        return self.parameters.weights.mean(axis=0), self.parameters.visible_bias.mean(axis=0)
+
     @property
     def by_user(self) -> bool:
         """Whether rows are users."""

@@ -7,6 +7,7 @@ import numpy as np
 from rbmcli.data.ratings import CompressedRows
 from rbmcli.errors import UsageError
 from rbmcli.kernels.arrays import Parameters
+from rbmcli.kernels.dense_scoring import expect_rows
 from rbmcli.kernels.scoring import NOT_OWN, Asked, RowStates, activate_also_rated, score_pairs
 from rbmcli.models.calibration import apply
 from rbmcli.models.day_bias import Occasions, day_offsets
@@ -58,6 +59,7 @@ class RbmPredictor(Predictor):
                 f"{1 + len(model.form.upper)}",
                 hint="leave out --inference",
             )
+        self.is_dense = model.by_user and not self.exact and model.calibration is None
         self._states = (
             self._states_of_users(also_rated) if model.by_user else self._states_of_items(also_rated)
         )
@@ -71,6 +73,29 @@ class RbmPredictor(Predictor):
     ) -> Answers:
         """Return the expected rating of pairs, with what `probabilities` says."""
         return Answers.expected(*self.probabilities(user, item, own, day), self.model.levels.values)
+
+    def ratings_of(self, user: np.ndarray, item: np.ndarray) -> np.ndarray:
+        """Return the expected ratings of items by users; see `Predictor`."""
+        model = self.model
+        if not self.is_dense:
+            return super().ratings_of(user, item)
+        ratings = np.empty((len(user), len(item)), np.float32)
+        values = model.levels.values.astype(np.float64)
+        expect_rows(
+            np.ascontiguousarray(user, np.int32),
+            np.ascontiguousarray(item, np.int32),
+            self._states,
+            model.parameters,
+            model.form,
+            model.row_smoothing,
+            values,
+            ratings,
+        )
+        # Who has rated nothing that the model knows gets base rates.
+        silent = np.flatnonzero(self._states.counts.sum(axis=1)[user] <= 0)
+        for place in silent:
+            ratings[place] = super().ratings_of(user[place : place + 1], item)[0]
+        return ratings
 
     def _states_of_users(self, also_rated: CompressedRows | None) -> RowStates:
         model = self.model

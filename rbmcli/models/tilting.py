@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from rbmcli.models.sums import weighted
+
 _STEPS = 40
 _TOLERANCE = 1e-6
 _FLOOR = 1e-12
@@ -45,11 +47,14 @@ def tilted(probability: np.ndarray, mean: np.ndarray, values: np.ndarray, sharpn
         shares = logs + theta[:, None] * at
         shares = np.exp(shares - shares.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
-        error = wanted - shares @ at
+        mean_of_each = weighted(shares, at)
+        error = wanted - mean_of_each
         if step == _STEPS or np.abs(error).max(initial=0) < _TOLERANCE:
             break
         low, high = np.where(error > 0, theta, low), np.where(error < 0, theta, high)
-        theta = theta + error / np.maximum(shares @ at**2 - (shares @ at) ** 2, _FLOOR)
+        tried = theta + error / np.maximum(weighted(shares, at**2) - mean_of_each**2, _FLOOR)
         # Where nearly all is on one level, the slope promises too much.
-        theta = np.where((theta > low) & (theta < high), theta, (low + high) / 2)
+        tried = np.where((tried > low) & (tried < high), tried, (low + high) / 2)
+        # What is found stays, however long others take.
+        theta = np.where(np.abs(error) < _TOLERANCE, theta, tried)
     return shares.astype(np.float32)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ from rbmcli.data.catalogue import Catalogue
 from rbmcli.data.fingerprints import ratings_fingerprint
 from rbmcli.data.ids import IdIndex, align_ids, as_id
 from rbmcli.data.intake import Source, read_pairs, read_ratings
-from rbmcli.data.ratings import CompressedRows
-from rbmcli.data.tables import RatingsTable
+from rbmcli.data.tables import PairsTable, RatingsTable
 from rbmcli.data.unknown_levels import assign_levels
 from rbmcli.errors import MismatchError
+from rbmcli.models.also_rated import AlsoRated
 from rbmcli.models.day_bias import days_of
 from rbmcli.models.histories import Histories
 from rbmcli.models.kinds import also_rated_for
 from rbmcli.models.rating_model import RatingModel
-from rbmcli.models.store import fingerprint, load_model
+from rbmcli.models.store import load_model
+from rbmcli.pipeline.model_handle import ModelHandle
 from rbmcli.progress import Progress
 
 Model = RatingModel | str | os.PathLike[str]
@@ -108,10 +110,15 @@ def with_model_ids(table: pa.Table, model: RatingModel, where: str) -> pa.Table:
     MismatchError
         If they cannot.
     """
-    for name, index in (("user", model.user_ids), ("item", model.item_ids)):
+    return with_types(table, {"user": model.user_ids.type, "item": model.item_ids.type}, where)
+
+
+def with_types(table: pa.Table, types: dict[str, pa.DataType], where: str) -> pa.Table:
+    """Return a table whose ids have some types; raises as `with_model_ids`."""
+    for name, kind in types.items():
         place = table.schema.get_field_index(name)
         if place >= 0:
-            table = table.set_column(place, name, align_ids(table.column(name), index.type, name, where))
+            table = table.set_column(place, name, align_ids(table.column(name), kind, name, where))
     return table
 
 
@@ -145,14 +152,9 @@ def read_history(
 
 
 def read_also_rated(
-    model: RatingModel,
-    also_rated: Source | None,
-    users: IdIndex,
-    history: HistoryInput,
-    settings: InputSettings,
-    progress: Progress,
-) -> CompressedRows | None:
-    """Read the pairs that are known to have been rated besides those of the history, as the model needs them.
+    model: RatingModel, also_rated: Source | None, settings: InputSettings, progress: Progress
+) -> PairsTable | None:
+    """Read the pairs that are known to have been rated besides those of the history; None without any.
 
     A warning tells where the model was trained with such pairs and is asked without, or the other way round.
 
@@ -170,22 +172,46 @@ def read_also_rated(
             )
         return None
     read = read_pairs(also_rated, settings, progress)
-    table = with_model_ids(read.table, model, read.where)
     if not model.takes_also_rated:
         progress.warn(f"{read.where}: the model does not see which pairs were rated: they change nothing")
-    rows = also_rated_for(model, users, history.table, table)
-    if rows is not None:
+    return replace(read, table=with_model_ids(read.table.select(["user", "item"]), model, read.where))
+
+
+def also_rated_by(
+    model: RatingModel,
+    read: PairsTable | None,
+    users: IdIndex,
+    history: Iterable[pa.Table],
+    progress: Progress,
+) -> AlsoRated | None:
+    """Return the pairs that count as rated by the users who ask, as the model needs them.
+
+    Parameters
+    ----------
+    model : RatingModel
+        The model.
+    read : PairsTable or None
+        What `read_also_rated` has returned.
+    users : IdIndex
+        All users who ask, among those of the pairs.
+    history : iterable of pyarrow.Table
+        All ratings that are known.
+    progress : Progress
+        Hears how many they are.
+    """
+    found = None if read is None else also_rated_for(model, users, history, read.table)
+    if read is not None and found is not None:
         progress.info(
-            f"{read.where}: {rows.n_ratings:,} pairs count as rated, with a rating that is not known"
+            f"{read.where}: {found.pairs.n_ratings:,} pairs count as rated, with a rating that is not known"
         )
-    return rows
+    return found
 
 
 def question_metadata(
     command: str,
-    model: RatingModel,
-    history: HistoryInput,
-    unrated: CompressedRows | None,
+    handle: ModelHandle,
+    history_fingerprint: str,
+    unrated: AlsoRated | None,
     settings: Settings,
 ) -> dict[str, Any]:
     """Return what a file of answers says of the question.
@@ -194,20 +220,20 @@ def question_metadata(
     ----------
     command : str
         Name of the command.
-    model : RatingModel
+    handle : ModelHandle
         The model.
-    history : HistoryInput
-        The ratings that came with the question.
-    unrated : CompressedRows or None
-        What `read_also_rated` has returned.
+    history_fingerprint : str
+        Fingerprint of the ratings that came with the question.
+    unrated : AlsoRated or None
+        What is known to have been rated besides.
     settings : Settings
         Those of the command.
     """
     return {
         "command": command,
         "settings": settings.as_dict(),
-        **model.levels.as_metadata(),
-        "model_fingerprint": fingerprint(model),
-        "history_fingerprint": history.fingerprint,
-        "n_also_rated": 0 if unrated is None else unrated.n_ratings,
+        **handle.model.levels.as_metadata(),
+        "model_fingerprint": handle.fingerprint,
+        "history_fingerprint": history_fingerprint,
+        "n_also_rated": 0 if unrated is None else unrated.pairs.n_ratings,
     }

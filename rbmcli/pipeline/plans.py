@@ -39,14 +39,17 @@ from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.plan import PLANS_KEPT
 from rbmcli.models.store import bytes_of
+from rbmcli.pipeline.answers import count_own
+from rbmcli.pipeline.asked_pairs import PAIRS_AT_ONCE
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
 from rbmcli.pipeline.evaluate_files import read_files
-from rbmcli.pipeline.prediction_input import read_prediction_input
+from rbmcli.pipeline.history_by_user import RATINGS_AT_ONCE
+from rbmcli.pipeline.prediction_input import open_prediction_input
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
 from rbmcli.pipeline.preparing import prepared
 from rbmcli.pipeline.ranking_input import RankingInput
-from rbmcli.pipeline.recommend import read_recommendation_input
+from rbmcli.pipeline.recommendation_input import open_recommendation_input
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
 from rbmcli.progress import Progress
@@ -241,13 +244,18 @@ def plan_predict(
 ) -> Plan:
     """Return what `predict` would do, with the parameters of that; raises as it does."""
     check_target(output, [model, history, pairs, also_rated])
-    given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
-    rows, levels = len(given.user), len(given.model.levels)
+    opened = open_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
+    with opened as given:
+        asked, ratings = given.asked, given.question.history
+        rows, levels = asked.rows, len(given.question.model.model.levels)
+        own = 0 if settings.keep_own else sum(count_own(ratings, each) for each in asked.questions())
+        first = next((each.table for each in asked.pieces(None) if each.table.num_rows), asked.first.table)
+        facts = {"pairs": rows, "users": asked.users, "in_the_history": own}
+        size = size_of(first, rows, format_of(output_format, output))
+        at_once, rated = min(rows, PAIRS_AT_ONCE), min(ratings.rows, RATINGS_AT_ONCE)
     per_row = ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
-    facts = {"pairs": rows, "users": len(given.histories.users), "in_the_history": given.n_own}
-    size = size_of(given.asked.table, rows, format_of(output_format, output))
     size += rows * answer_bytes(levels * settings.probabilities)
-    memory = peak_memory() + _KERNEL_BYTES + rows * per_row
+    memory = peak_memory() + _KERNEL_BYTES + at_once * per_row + rated * ROW_BYTES
     return Plan(facts, [PlannedOutput(str(output), rows, size, stands(output))], memory)
 
 
@@ -265,13 +273,17 @@ def plan_recommend(
 ) -> Plan:
     """Return what `recommend` would do, with the parameters of that; raises as it does."""
     check_target(output, [model, history, users, also_rated])
-    given = read_recommendation_input(model, history, users, also_rated, input_settings, progress)
-    n_users, n_items = len(given.histories.users), len(given.model.item_ids)
-    rows = n_users * min(settings.top, n_items)
-    table = given.ratings.table.slice(0, _SAMPLE_ROWS)
-    size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
-    scored = min(n_users * n_items, _BLOCK_PAIRS) * (ROW_BYTES + 4 * len(given.model.levels))
-    memory = peak_memory() + _KERNEL_BYTES + scored + rows * ROW_BYTES
+    opened = open_recommendation_input(model, history, users, also_rated, settings, input_settings, progress)
+    with opened as given:
+        asked, ratings = given.wish.model.model, given.wish.history
+        n_users, n_items = len(given.users), len(asked.item_ids)
+        rows = n_users * min(settings.top, n_items)
+        tables = (ratings.read(span)[0].select(["user", "item"]) for span in ratings.cut(ratings.users))
+        table = next(tables, pa.table({"user": [], "item": []})).slice(0, _SAMPLE_ROWS)
+        size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
+        rated = min(ratings.rows, RATINGS_AT_ONCE)
+    scored = min(n_users * n_items, _BLOCK_PAIRS) * (ROW_BYTES + 4 * len(asked.levels))
+    memory = peak_memory() + _KERNEL_BYTES + scored + rated * ROW_BYTES
     written = [PlannedOutput(str(output), rows, size, stands(output))]
     return Plan({"users": n_users, "items": n_items}, written, memory)
 

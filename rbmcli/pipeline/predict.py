@@ -2,34 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rbmcli.config import InputSettings, PredictSettings
-from rbmcli.data.formats import format_of
 from rbmcli.data.intake import Source
-from rbmcli.data.metadata import described
 from rbmcli.data.outputs import Target, check_target, local_path, told_target
 from rbmcli.data.schemas import FROM_MODEL, PREDICTIONS
-from rbmcli.data.writing import write_table
-from rbmcli.models.kinds import predictor_of
-from rbmcli.models.predictor import SOURCE_NAMES, Answers
+from rbmcli.engine.interface import Engine
+from rbmcli.engine.local import LOCAL
+from rbmcli.models.predictor import SOURCE_NAMES
+from rbmcli.pipeline.answers import (
+    OWN,
+    PREDICTION,
+    PROBABILITY,
+    SOURCE,
+    Answered,
+    answer,
+    answer_schema,
+    in_row_order,
+)
 from rbmcli.pipeline.asking import Model, question_metadata
-from rbmcli.pipeline.gates import check_gates, parse_gates
-from rbmcli.pipeline.prediction_input import read_prediction_input
-from rbmcli.progress import SILENT, Progress
+from rbmcli.pipeline.gates import Gate, check_gates, parse_gates
+from rbmcli.pipeline.prediction_input import PredictionInput, open_prediction_input
+from rbmcli.pipeline.streamed import write_streamed
+from rbmcli.progress import SILENT, Progress, Step
 
 if TYPE_CHECKING:
     import pandas as pd
 
 GATED_FIGURES = ("coverage", "predictions", "own")
-_BLOCK = 1 << 20
-"""Pairs scored at once."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +47,8 @@ class PredictResult:
 
     Attributes
     ----------
-    table : pyarrow.Table
-        The columns of the pairs in their row order, then `prediction`, `source`, and with probabilities
-        `probabilities` and `entropy` (nats). Its metadata is that of the file.
+    rows : int
+        How many predictions.
     counts : dict of str to int
         Predictions by source.
     n_own : int
@@ -49,13 +57,26 @@ class PredictResult:
         The file, if one was written.
     metadata : dict
         The rbmcli metadata of the file.
+    read : callable
+        Returns the table.
     """
 
-    table: pa.Table
+    rows: int
     counts: dict[str, int]
     n_own: int
     path: Path | None
     metadata: dict[str, Any]
+    read: Callable[[], pa.Table] = field(repr=False)
+
+    @cached_property
+    def table(self) -> pa.Table:
+        """The predictions.
+
+        The columns of the pairs in their row order, then `prediction`, `source`, and with probabilities
+        `probabilities` and `entropy` (nats). Its metadata is that of the file, from which a large table is
+        read when it is asked for.
+        """
+        return self.read()
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the predictions as a pandas frame."""
@@ -74,6 +95,7 @@ def predict(
     settings: PredictSettings = PredictSettings(),  # noqa: B008
     input_settings: InputSettings = InputSettings(),  # noqa: B008
     progress: Progress = SILENT,
+    engine: Engine = LOCAL,
 ) -> PredictResult:
     """Predict ratings.
 
@@ -101,6 +123,8 @@ def predict(
         How history and pairs are read.
     progress : Progress
         Told what is done.
+    engine : Engine
+        Who does the work.
 
     Raises
     ------
@@ -115,34 +139,95 @@ def predict(
     """
     gates = parse_gates(fail_if, GATED_FIGURES)
     check_target(output, [model, history, pairs, also_rated])
-    given = read_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
-    model, user = given.model, given.user
-    predictor = predictor_of(model, given.histories, exact=settings.exact(), also_rated=given.unrated)
-    said = Answers.empty(len(user), len(model.levels))
-    with progress.step("predicting", len(user)) as step:
-        for block in _blocks(user):
-            said.put(
-                block,
-                predictor.answers(user[block], given.item[block], given.own[block], given.day_of(block)),
-            )
-            step.advance(len(block))
-    counts = {name: int(np.count_nonzero(said.source == code)) for code, name in enumerate(SOURCE_NAMES)}
-    progress.info(_tell_sources(counts))
-    check_gates(gates, {"predictions": len(user), "own": given.n_own, "coverage": coverage(counts)})
-    table = _with_predictions(given.asked.table, said, settings)
-    metadata = question_metadata("predict", model, given.ratings, given.unrated, settings)
-    table = described(table, PREDICTIONS, metadata)
+    opened = open_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
+    with opened as given, progress.step("predicting", given.asked.rows) as step:
+        answers = answered(given, engine, step)
+        result = write_predictions(given, answers, output, output_format, gates, progress)
+    tell_result(result, output, progress)
+    return result
+
+
+def write_predictions(
+    given: PredictionInput,
+    answers: Iterator[pa.Table],
+    output: Target | None,
+    output_format: str,
+    gates: Sequence[Gate],
+    progress: Progress,
+) -> PredictResult:
+    """Write the predictions, from the answers to all pairs by user, unless a gate trips."""
+    metadata, tally = metadata_of(given), Tally()
+
+    def check() -> None:
+        """Tell what the predictions come from, before any of them is there for good."""
+        tally.tell(progress)
+        check_gates(gates, tally.figures())
+
+    found, schema = predictions(given, answers, tally), schema_of(given)
+    written = write_streamed(
+        found, schema, output, output_format, PREDICTIONS, metadata, check=check if gates else None
+    )
+    if not gates:
+        tally.tell(progress)
+    return PredictResult(written.rows, tally.counts, tally.own, local_path(output), metadata, written.read)
+
+
+def tell_result(result: PredictResult, output: Target | None, progress: Progress) -> None:
+    """Tell what was written."""
     if output is not None:
-        with progress.step(f"writing {told_target(output)}"):
-            write_table(table, output, PREDICTIONS, metadata, format_of(output_format, output))
-        progress.info(f"{told_target(output)}: {table.num_rows:,} predictions")
-    return PredictResult(table, counts, given.n_own, local_path(output), metadata)
+        progress.info(f"{told_target(output)}: {result.rows:,} predictions")
 
 
-def _blocks(user: np.ndarray) -> list[np.ndarray]:
-    """Return pairs in blocks of bounded size, those of a user together as far as possible."""
-    order = np.argsort(user, kind="stable")
-    return [order[at : at + _BLOCK] for at in range(0, len(order), _BLOCK)]
+def metadata_of(given: PredictionInput) -> dict[str, Any]:
+    """Return what the file says of the question."""
+    asks = given.question
+    return question_metadata("predict", asks.model, asks.history.fingerprint, asks.also_rated, asks.settings)
+
+
+def answered(
+    given: PredictionInput, engine: Engine, step: Step, first: int = 0, end: int | None = None
+) -> Iterator[pa.Table]:
+    """Yield the answers to pairs, by user; of some, as they are counted by user."""
+    for answers in engine.map(partial(answer, given.question), given.asked.questions(first, end)):
+        yield answers
+        step.advance(answers.num_rows)
+
+
+class Tally:
+    """What predictions come from.
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Predictions by source.
+    own : int
+        Pairs that stand in the history.
+    """
+
+    def __init__(self) -> None:
+        self.counts, self.own = dict.fromkeys(SOURCE_NAMES, 0), 0
+
+    def add(self, answers: pa.Table) -> None:
+        """Count further answers."""
+        found = np.bincount(answers.column(SOURCE).to_numpy(), minlength=len(SOURCE_NAMES))
+        for name, count in zip(SOURCE_NAMES, found.tolist(), strict=True):
+            self.counts[name] += count
+        self.own += int(pc.sum(answers.column(OWN), min_count=0).as_py())
+
+    def figures(self) -> dict[str, float | None]:
+        """Return the figures that there can be conditions on."""
+        return {
+            "predictions": sum(self.counts.values()),
+            "own": self.own,
+            "coverage": coverage(self.counts),
+        }
+
+    def tell(self, progress: Progress) -> None:
+        """Tell all."""
+        if self.own:
+            progress.info(f"{self.own:,} pairs stand in the history: each is predicted from the rest of it")
+        told = ", ".join(f"{count:,} {name}" for name, count in self.counts.items() if count)
+        progress.info(f"{sum(self.counts.values()):,} predictions by source: {told or 'none'}")
 
 
 def coverage(counts: Mapping[str, int]) -> float | None:
@@ -151,21 +236,49 @@ def coverage(counts: Mapping[str, int]) -> float | None:
     return sum(counts.get(name, 0) for name in FROM_MODEL) / total if total else None
 
 
-def _tell_sources(counts: dict[str, int]) -> str:
-    told = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-    return f"{sum(counts.values()):,} predictions by source: {told or 'none'}"
+def schema_of(given: PredictionInput) -> pa.Schema:
+    """Return the columns of the predictions."""
+    schema = answers_of(given)
+    table = given.asked.first.table
+    return with_predictions(table, schema.empty_table(), given.question.settings).schema
 
 
-def _with_predictions(table: pa.Table, said: Answers, settings: PredictSettings) -> pa.Table:
+def answers_of(given: PredictionInput) -> pa.Schema:
+    """Return the columns of answers."""
+    asks = given.question
+    with_rows = given.asked.by_user is not None
+    return answer_schema(asks.settings, len(asks.model.model.levels), with_rows=with_rows)
+
+
+def predictions(given: PredictionInput, answers: Iterator[pa.Table], tally: Tally) -> Iterator[pa.Table]:
+    """Yield the predictions in the row order of the pairs, from the answers to all of them by user."""
+    schema = answers_of(given)
+    if given.asked.by_user is None:
+        yield from _beside_pairs(given, answers, schema, tally)
+        return
+    with in_row_order(answers, given.asked.rows, schema) as tables:
+        yield from _beside_pairs(given, tables, pa.schema(list(schema)[:-1]), tally)
+
+
+def _beside_pairs(
+    given: PredictionInput, answers: Iterator[pa.Table], schema: pa.Schema, tally: Tally
+) -> Iterator[pa.Table]:
+    said = Answered(answers, schema)
+    for piece in given.asked.pieces(None):
+        part = said.take(piece.table.num_rows)
+        tally.add(part)
+        yield with_predictions(piece.table, part, given.question.settings)
+
+
+def with_predictions(table: pa.Table, answers: pa.Table, settings: PredictSettings) -> pa.Table:
+    """Return pairs with what was answered to them."""
     names = settings.columns()
-    prediction = pa.array(said.prediction.astype(np.float32))
-    words = pa.array(SOURCE_NAMES, pa.string()).take(pa.array(said.source))
-    table = table.append_column(names[0], prediction).append_column(names[1], words)
+    words = pa.array(SOURCE_NAMES, pa.string()).take(answers.column(SOURCE).combine_chunks())
+    table = table.append_column(names[0], answers.column(PREDICTION)).append_column(names[1], words)
     if settings.probabilities:
-        probability = said.probability
-        flat = pa.array(probability.ravel())
-        table = table.append_column(names[2], pa.FixedSizeListArray.from_arrays(flat, probability.shape[1]))
+        column = answers.column(PROBABILITY).combine_chunks()
+        probability = column.flatten().to_numpy().reshape(-1, column.type.list_size)
         surprise = -np.log(np.maximum(probability, np.finfo(np.float32).tiny))
         entropy = (probability * surprise).sum(axis=1, dtype=np.float64).astype(np.float32)
-        table = table.append_column(names[3], pa.array(entropy))
+        table = table.append_column(names[2], column).append_column(names[3], pa.array(entropy))
     return table

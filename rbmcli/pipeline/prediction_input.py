@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +11,15 @@ import pyarrow as pa
 
 from rbmcli.config import InputSettings, PredictSettings
 from rbmcli.data.ids import IdIndex
-from rbmcli.data.intake import Source, check_same_run, read_pairs
-from rbmcli.data.ratings import CompressedRows
-from rbmcli.data.tables import PairsTable
+from rbmcli.data.intake import Source, check_same_run
 from rbmcli.errors import DataError, MismatchError
-from rbmcli.kernels.scoring import NOT_OWN
-from rbmcli.models.day_bias import days_of
-from rbmcli.models.histories import Histories
 from rbmcli.models.rating_model import RatingModel
-from rbmcli.pipeline.asking import (
-    HistoryInput,
-    Model,
-    open_model,
-    read_also_rated,
-    read_history,
-    with_model_ids,
-)
+from rbmcli.pipeline.answers import Question
+from rbmcli.pipeline.asked_pairs import AskedPairs, every_item, open_asked
+from rbmcli.pipeline.asking import Model, also_rated_by, read_also_rated
+from rbmcli.pipeline.history_by_user import HistoryByUser
+from rbmcli.pipeline.history_survey import open_history
+from rbmcli.pipeline.model_handle import ModelHandle
 from rbmcli.progress import Progress
 
 
@@ -35,47 +29,18 @@ class PredictionInput:
 
     Attributes
     ----------
-    model : RatingModel
-        The model.
-    ratings : HistoryInput
-        The ratings of the users asked for.
-    asked : PairsTable
+    question : Question
+        What is asked of every pair.
+    asked : AskedPairs
         The pairs.
-    histories : Histories
-        The ratings, by user asked for.
-    user : ndarray of int32, shape (pairs,)
-        Position of each pair's user among the histories.
-    item : ndarray of int32, shape (pairs,)
-        Position of each pair's item in the model, -1 if it does not know it.
-    own : ndarray of uint8, shape (pairs,)
-        Level of the rating that a pair has in the history and is to be predicted without, or `NOT_OWN`.
-    day : ndarray of int64, shape (pairs,), or None
-        Day of each pair, where it counts.
-    unrated : CompressedRows or None
-        What is known to have been rated besides, the rating unknown.
     """
 
-    model: RatingModel
-    ratings: HistoryInput
-    asked: PairsTable
-    histories: Histories
-    user: np.ndarray
-    item: np.ndarray
-    own: np.ndarray
-    day: np.ndarray | None
-    unrated: CompressedRows | None
-
-    @property
-    def n_own(self) -> int:
-        """Pairs that stand in the history and are predicted without themselves."""
-        return int(np.count_nonzero(self.own != NOT_OWN))
-
-    def day_of(self, block: np.ndarray) -> np.ndarray | None:
-        """Return the days of some pairs."""
-        return None if self.day is None else self.day[block]
+    question: Question
+    asked: AskedPairs
 
 
-def read_prediction_input(
+@contextmanager
+def open_prediction_input(
     model: Model,
     history: Source,
     pairs: Source | None,
@@ -83,86 +48,72 @@ def read_prediction_input(
     settings: PredictSettings,
     input_settings: InputSettings,
     progress: Progress,
-) -> PredictionInput:
-    """Read and check what `predict` is given; raises as that does."""
-    model = open_model(model)
-    ratings = read_history(model, history, input_settings, progress)
-    if pairs is None:
-        asked = _all_items(model, ratings)
-    else:
-        asked = _asked(model, pairs, ratings, input_settings, progress)
-    _check_columns(asked, settings)
-    users = IdIndex.of(asked.table.column("user"))
-    histories = ratings.of(model, users)
-    user = users.lookup(asked.table.column("user"))
-    item = model.item_ids.lookup(asked.table.column("item"))
-    _check_matched(item, histories, model, settings, asked.where)
-    given = PredictionInput(
-        model=model,
-        ratings=ratings,
-        asked=asked,
-        histories=histories,
-        user=user,
-        item=item,
-        own=_own_levels(histories, user, asked.table.column("item"), settings),
-        day=None if asked.timestamp is None else days_of(asked.timestamp),
-        unrated=read_also_rated(model, also_rated, users, ratings, input_settings, progress),
-    )
-    if given.n_own:
-        progress.info(f"{given.n_own:,} pairs stand in the history: each is predicted from the rest of it")
-    return given
+) -> Iterator[PredictionInput]:
+    """Look through all that `predict` is given; raises as that does. While the block lasts it can be read."""
+    handle = ModelHandle.of(model)
+    model = handle.model
+    with ExitStack() as stack:
+        ratings = stack.enter_context(open_history(model, history, input_settings, progress))
+        if pairs is None:
+            asked = every_item(model, ratings.users, {}, ratings.where)
+        else:
+            opened = open_asked(model, pairs, input_settings, progress, timestamps=ratings.has_days)
+            asked = stack.enter_context(opened)
+            _check_asked(asked, ratings, progress)
+        _check_columns(asked, settings)
+        _check_matched(asked, ratings, model, settings)
+        known = read_also_rated(model, also_rated, input_settings, progress)
+        users = IdIndex(pa.array([], model.user_ids.type))
+        if known is not None and model.takes_also_rated:
+            users = _who_asks(known.table, asked)
+        unrated = also_rated_by(model, known, users, ratings.tables(), progress)
+        yield PredictionInput(Question(handle, ratings, unrated, settings), asked)
 
 
-def _asked(
-    model: RatingModel, pairs: Source, ratings: HistoryInput, settings: InputSettings, progress: Progress
-) -> PairsTable:
-    dated = ratings.day is not None
-    read = read_pairs(pairs, settings, progress, timestamps=dated)
-    if dated and read.timestamp is None:
+def _check_asked(asked: AskedPairs, ratings: HistoryByUser, progress: Progress) -> None:
+    read = asked.first
+    if ratings.has_days and read.timestamp is None:
         progress.warn(
             f"{read.where}: its pairs have no timestamps, and the model was trained with the bias of a day: "
             "predictions are worse than they could be"
         )
-    check_same_run((ratings.source.metadata, ratings.source.where), (read.metadata, read.where))
-    return dataclasses.replace(read, table=with_model_ids(read.table, model, read.where))
+    check_same_run((ratings.metadata, ratings.where), (read.metadata, read.where))
 
 
-def _all_items(model: RatingModel, ratings: HistoryInput) -> PairsTable:
-    """Return every item of the model for every user of the history."""
-    users, items = IdIndex.of(ratings.table.column("user")).values, model.item_ids.values
-    user = np.repeat(np.arange(len(users), dtype=np.int32), len(items))
-    item = np.tile(np.arange(len(items), dtype=np.int32), len(users))
-    table = pa.table({"user": users.take(pa.array(user)), "item": items.take(pa.array(item))})
-    return PairsTable(table, {}, ratings.source.where)
+def _who_asks(known: pa.Table, asked: AskedPairs) -> IdIndex:
+    """Return those of the users of some pairs who ask for any."""
+    users = IdIndex.of(known.column("user"))
+    asks = np.zeros(len(users), bool)
+    for pairs in asked.questions():
+        place = users.lookup(pairs.column("user").unique())
+        asks[place[place >= 0]] = True
+    return users.take(np.flatnonzero(asks))
 
 
-def _check_columns(asked: PairsTable, settings: PredictSettings) -> None:
+def _check_columns(asked: AskedPairs, settings: PredictSettings) -> None:
     """Raise `DataError` where an output column has the name of a column of the pairs."""
     for name in settings.columns():
-        if name in asked.table.column_names:
+        if name in asked.first.table.column_names:
             raise DataError(
-                f"{asked.where}: its column '{name}' has the name of an output column",
+                f"{asked.first.where}: its column '{name}' has the name of an output column",
                 hint="rename it, or give the output columns a --suffix",
             )
 
 
-def _own_levels(
-    histories: Histories, user: np.ndarray, item: pa.ChunkedArray, settings: PredictSettings
-) -> np.ndarray:
-    if settings.keep_own:
-        return np.full(len(user), NOT_OWN, np.uint8)
-    return histories.own_level(user, histories.items.lookup(item))
-
-
 def _check_matched(
-    item: np.ndarray, histories: Histories, model: RatingModel, settings: PredictSettings, where: str
+    asked: AskedPairs, ratings: HistoryByUser, model: RatingModel, settings: PredictSettings
 ) -> None:
     """Raise `MismatchError` where neither the pairs nor the histories have anything the model knows."""
-    known = bool((item >= 0).any()) or bool((histories.model_item >= 0).any())
-    if model.rows == "item":
-        known = known or bool((histories.model_user >= 0).any())
-    if len(item) and not known and not settings.allow_unknown:
-        raise MismatchError(
-            f"{where}: not one of its users and items is known to the model",
-            hint="check that the ids are those of the training ratings, or use --allow-unknown",
-        )
+    known = asked.knows_item or (model.rows == "item" and asked.knows_user)
+    if not asked.rows or known or settings.allow_unknown:
+        return
+    for pairs in asked.questions():
+        users = IdIndex.of(pairs.column("user"))
+        for first, end in ratings.parts(users):
+            rated = ratings.pairs_of(IdIndex(users.values.slice(first, end - first)))
+            if (model.item_ids.lookup(rated.column("item")) >= 0).any():
+                return
+    raise MismatchError(
+        f"{asked.first.where}: not one of its users and items is known to the model",
+        hint="check that the ids are those of the training ratings, or use --allow-unknown",
+    )

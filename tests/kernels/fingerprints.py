@@ -20,6 +20,7 @@ from rbmcli.kernels.autoencoder import learn_batch
 from rbmcli.kernels.autoencoder_arrays import Centring, Course, Weights, Workspace
 from rbmcli.kernels.bootstrap import resampled_squares, resampled_sums
 from rbmcli.kernels.calibration import drawn_hits
+from rbmcli.kernels.dense_scoring import expect_rows
 from rbmcli.kernels.folding import fold_in_groups
 from rbmcli.kernels.neighbours import find_neighbours
 from rbmcli.kernels.ridge import ridge_groups
@@ -95,7 +96,7 @@ def propagated_back(problem: Problem, key: int) -> Iterator[object]:
 
 
 def scored(problem: Problem) -> Iterator[object]:
-    """Yield the states of the rows of a problem, and mean-field and exact scores of all their pairs."""
+    """Yield the states of the rows of a problem, and scores and expected ratings of all pairs."""
     ratings, besides, prior = problem.ratings, problem.also_rated, problem.column_prior
     rows, columns = len(ratings), ratings.columns
     states = empty_states(rows, problem.parameters)
@@ -113,6 +114,11 @@ def scored(problem: Problem) -> Iterator[object]:
         probability = np.empty((rows * columns, prior.shape[1]), np.float32)
         score_pairs(asked, states, problem.parameters, prior, problem.form, how, exact, probability)
         yield probability
+    expected = np.empty((rows, columns), np.float32)
+    every = (np.arange(rows, dtype=np.int32), np.arange(columns, dtype=np.int32))
+    values = np.arange(prior.shape[1], dtype=np.float64)
+    expect_rows(*every, states, problem.parameters, problem.form, how, values, expected)
+    yield expected
 
 
 def counted(problem: Problem) -> Iterator[np.ndarray]:

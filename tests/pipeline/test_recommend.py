@@ -19,7 +19,7 @@ from rbmcli.data.schemas import RECOMMENDATIONS
 from rbmcli.data.storage import read_parquet
 from rbmcli.errors import DataError, MismatchError, UsageError
 from rbmcli.models.rbm import Rbm
-from rbmcli.pipeline import recommend as recommend_module
+from rbmcli.pipeline import best_items, history_by_user, recommendation_input
 from tests.recorder import Recorder
 from tests.small_ratings import predicted, ratings, rows_of, shuffled, table_of, trained, with_rating
 
@@ -189,7 +189,10 @@ def test_neither_the_order_of_the_history_nor_the_size_of_blocks_shows(
     by: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rbmcli.recommend(trained(by), mixed_history(), output=tmp_path / "a", settings=EVERYTHING)
-    monkeypatch.setattr(recommend_module, "_BLOCK", 30)
+    monkeypatch.setattr(best_items, "_SCORES", 30)
+    monkeypatch.setattr(best_items, "_PAIRS", 30)
+    monkeypatch.setattr(recommendation_input, "USERS_AT_ONCE", 7)
+    monkeypatch.setattr(history_by_user, "RATINGS_AT_ONCE", 20)
     rbmcli.recommend(trained(by), shuffled(mixed_history()), output=tmp_path / "b", settings=EVERYTHING)
 
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
