@@ -146,6 +146,7 @@ def command(
         tell_plan("predict", plan, running, progress)
         return
     figures: dict[str, Any] = {}
+    files = [output]
     result: PredictResult | None
     if part is None:
         result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
@@ -155,6 +156,7 @@ def command(
         given |= {"fail_if": fail_if, "lock_timeout": running.lock_timeout}
         done = predict_shard(model, history, asking.pairs, output, part, **given)
         result, figures = done.result, done.state.as_dict()
+        files = files if done.state.is_joined else []
     if running.json:
         if result is not None:
             figures |= {
@@ -163,4 +165,4 @@ def command(
                 "sources": result.counts,
                 "own_pairs": result.n_own,
             }
-        print_result(CommandResult("predict", settings.as_dict(), figures, [output]), progress)
+        print_result(CommandResult("predict", settings.as_dict(), figures, files), progress)

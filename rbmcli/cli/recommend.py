@@ -97,6 +97,7 @@ def command(
         tell_plan("recommend", plan, running, progress)
         return
     figures: dict[str, Any] = {}
+    files = [output]
     result: RecommendResult | None
     if part is None:
         result = recommend(model, history, users, output, **given)
@@ -106,7 +107,8 @@ def command(
         given["lock_timeout"] = running.lock_timeout
         done = recommend_shard(model, history, users, output, part, **given)
         result, figures = done.result, done.state.as_dict()
+        files = files if done.state.is_joined else []
     if running.json:
         if result is not None:
             figures |= {"users": result.n_users, "recommendations": result.rows}
-        print_result(CommandResult("recommend", settings.as_dict(), figures, [output]), progress)
+        print_result(CommandResult("recommend", settings.as_dict(), figures, files), progress)
