@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import (
     FILES,
@@ -112,6 +113,7 @@ def command(
     inference: Inference = "auto",
     fail_if: FailIf = [],  # noqa: B006 (Typer copies it)
     shard: ShardOption = None,
+    working: Working,
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
@@ -148,15 +150,17 @@ def command(
     figures: dict[str, Any] = {}
     files = [output]
     result: PredictResult | None
-    if part is None:
-        result = predict(model, history, asking.pairs, output, fail_if=fail_if, **given)
-    else:
-        from rbmcli.pipeline.sharded import predict_shard
+    with working.opened(running, progress) as engine:
+        given |= {"fail_if": fail_if, "engine": engine}
+        if part is None:
+            result = predict(model, history, asking.pairs, output, **given)
+        else:
+            from rbmcli.pipeline.sharded import predict_shard
 
-        given |= {"fail_if": fail_if, "lock_timeout": running.lock_timeout}
-        done = predict_shard(model, history, asking.pairs, output, part, **given)
-        result, figures = done.result, done.state.as_dict()
-        files = files if done.state.is_joined else []
+            given["lock_timeout"] = running.lock_timeout
+            done = predict_shard(model, history, asking.pairs, output, part, **given)
+            result, figures = done.result, done.state.as_dict()
+            files = files if done.state.is_joined else []
     if running.json:
         if result is not None:
             figures |= {

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from rbmcli.cli.dry_run import DryRun, tell_plan
+from rbmcli.cli.engine_options import Working
 from rbmcli.cli.option_groups import with_options
 from rbmcli.cli.options import (
     FILES,
@@ -69,6 +70,7 @@ def command(
     also_rated: AlsoRated = None,
     inference: Inference = "auto",
     shard: ShardOption = None,
+    working: Working,
     reading: Reading,
     dry_run: DryRun = False,
     running: Running,
@@ -99,15 +101,17 @@ def command(
     figures: dict[str, Any] = {}
     files = [output]
     result: RecommendResult | None
-    if part is None:
-        result = recommend(model, history, users, output, **given)
-    else:
-        from rbmcli.pipeline.sharded import recommend_shard
+    with working.opened(running, progress) as engine:
+        given["engine"] = engine
+        if part is None:
+            result = recommend(model, history, users, output, **given)
+        else:
+            from rbmcli.pipeline.sharded import recommend_shard
 
-        given["lock_timeout"] = running.lock_timeout
-        done = recommend_shard(model, history, users, output, part, **given)
-        result, figures = done.result, done.state.as_dict()
-        files = files if done.state.is_joined else []
+            given["lock_timeout"] = running.lock_timeout
+            done = recommend_shard(model, history, users, output, part, **given)
+            result, figures = done.result, done.state.as_dict()
+            files = files if done.state.is_joined else []
     if running.json:
         if result is not None:
             figures |= {"users": result.n_users, "recommendations": result.rows}
