@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from rbmcli.config import (
     AutoencoderSettings,
@@ -16,6 +17,7 @@ from rbmcli.config import (
     PredictSettings,
     TrainSettings,
 )
+from rbmcli.data.temporary import temporary_folder
 from rbmcli.errors import UsageError
 from rbmcli.kernels.cache import cache_figures, kernel_folder
 from rbmcli.pipeline.evaluate import evaluate
@@ -28,6 +30,7 @@ from rbmcli.progress import SILENT, Progress
 # the ways to learn, and what has kernels of its own: items as rows, days, pairs of unknown rating, and two
 # layers.
 _SETTINGS = TrainSettings(by="item", layers="2,1", fine_tune=True, day_bias=True, epochs=1, validation="none")
+_BY_USER = TrainSettings(by="user", epochs=1, validation="none")
 _NEIGHBOURS = NeighboursSettings(base="bias", validation="none")
 _FACTORIZATION = FactorizationSettings(latent_factors=1, sweeps=2, burn_in=0, samples=1, validation="none")
 _AUTOENCODER = AutoencoderSettings(layers="2", epochs=1, validation="none")
@@ -70,7 +73,7 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         If what was compiled cannot be kept for the next process.
     """
     folder = kernel_folder()
-    with progress.step("compiling kernels, which takes a minute or two the first time", 7) as step:
+    with progress.step("compiling kernels, which takes a minute or two the first time", 8) as step:
         ratings, others = _ratings("abcdef"), _ratings("uvwxyz")
         pairs = ratings.select(["user", "item"])
         model = train(ratings, also_rated=pairs.slice(1, 2), settings=_SETTINGS, level_settings=_LEVELS).model
@@ -93,6 +96,13 @@ def warmup(*, progress: Progress = SILENT) -> WarmupResult:
         step.advance(1)
         near = train(ratings, settings=_NEIGHBOURS, level_settings=_LEVELS).model
         predict(near, others, others.drop_columns("rating"))
+        step.advance(1)
+        with temporary_folder() as temporary:
+            # Files are read piece by piece; as they stand here, the ratings are in no order.
+            backwards = ratings.take(pa.array(np.arange(ratings.num_rows)[::-1]))
+            pq.write_table(backwards, temporary / "ratings.parquet")
+            by_user = train(temporary / "ratings.parquet", settings=_BY_USER, level_settings=_LEVELS).model
+        recommend(by_user, ratings)
         step.advance(1)
     figures = cache_figures()
     if figures.failure is not None:

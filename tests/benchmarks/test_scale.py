@@ -90,7 +90,7 @@ class TestMeasuring:
     def test_training_has_all_ratings_and_its_model_is_the_one_that_is_asked(self, folder: Path) -> None:
         work = folder / "work" / "tiny"
 
-        metadata = json.loads(pq.read_schema(work / "model.parquet").metadata[b"rbmcli"])
+        metadata = json.loads(pq.read_metadata(work / "model.parquet").metadata[b"rbmcli"])
 
         assert len(pq.read_table(work / "prepared" / "train.parquet")) == 700
         assert metadata["settings"]["epochs"] == 4

@@ -124,11 +124,13 @@ def test_every_option_reaches_the_settings() -> None:
         refit=False,
         seed=9,
     )
-    # None of them is what it would be without its option, but layers, which this form cannot have.
+    # None of them is what it would be without its option, but layers and workers, which this form lacks.
     plain = vars(rbmcli.TrainSettings())
     assert [name for name, value in vars(settings).items() if value == plain[name]] == [
         "layers",
         "validation",
+        "workers",
+        "average_every",
     ]
 
 

@@ -108,7 +108,7 @@ def test_warming_up_again_finds_everything_and_says_so(
 ) -> None:
     figures = json.loads(run_command("warmup", "--json").stdout)["figures"]
 
-    assert (figures["compiled"], figures["loaded"]) == (0, 25)
+    assert (figures["compiled"], figures["loaded"]) == (0, 27)
     assert figures["bytes"] == sum(path.stat().st_size for path in Path(figures["folder"]).glob("*.nbc"))
 
 

@@ -1,4 +1,4 @@
-"""prepare, predict and recommend write the same files on a Ray cluster as here, whatever is lost on the way."""
+"""prepare, predict and recommend write the same files on a Ray cluster as here, whatever is lost there."""
 
 from __future__ import annotations
 
