@@ -46,7 +46,9 @@ def test_a_task_whose_worker_dies_is_done_again_and_that_is_told_but_not_on_stan
     with open_engine("ray", workers=4, tell=told.append) as engine:
         assert list(engine.map(work.squared, tasks)) == [number**2 for number in range(8)]
     assert sorted(file.name for file in tmp_path.iterdir()) == ["2", "5"]
-    assert told == ["a worker was lost (WorkerCrashedError): what it did is done again"] * 2
+    # Ray may have given a worker its next task already, which is lost with it.
+    assert len(told) >= 2
+    assert set(told) == {"a worker was lost (WorkerCrashedError): what it did is done again"}
     assert capfd.readouterr() == ("", "")
 
 
