@@ -21,7 +21,8 @@ from rbmcli.engine import LOCAL, Engine
 from rbmcli.errors import DivergenceError, UsageError
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.tuning import SearchSpace, search_space
-from rbmcli.pipeline.search import Search, TrialOutcome
+from rbmcli.pipeline.attempts import TrialOutcome
+from rbmcli.pipeline.search import Search
 from rbmcli.pipeline.search_journal import open_study
 from rbmcli.pipeline.settings_file import write_settings
 from rbmcli.pipeline.training_input import TrainingInput, read_training

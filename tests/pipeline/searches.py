@@ -10,7 +10,7 @@ import pytest
 
 from rbmcli.config import ResolvedSettings, TuneSettings
 from rbmcli.errors import DivergenceError
-from rbmcli.pipeline import search, tune
+from rbmcli.pipeline import attempts, search, tune
 from rbmcli.pipeline.tune import TuneResult
 from rbmcli.progress import EpochReport, Progress
 from tests.small_ratings import ratings
@@ -42,7 +42,7 @@ class Script:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, curves: Sequence[Sequence[Any]]) -> None:
         self.curves = list(curves)
         self.tried: list[ResolvedSettings] = []
-        monkeypatch.setattr(search, "try_settings", self)
+        monkeypatch.setattr(attempts, "try_settings", self)
 
     def __call__(
         self,
@@ -72,7 +72,7 @@ DIVERGES = DivergenceError("training left the finite numbers")
 def set_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], Callable[[], None]]:
     """Replace the clock of searches; return what makes a function that puts it to some seconds."""
     now = [0.0]
-    for module in (search, tune):
+    for module in (attempts, search, tune):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0], time=lambda: now[0]))
 
     def at(seconds: float) -> Callable[[], None]:

@@ -107,7 +107,7 @@ def test_all_trials_are_measured_on_the_same_ratings_with_the_same_seed(
         seen.add(held_out.tobytes())
         called(data, held_out, levels, settings, progress)
 
-    monkeypatch.setattr("rbmcli.pipeline.search.try_settings", note)
+    monkeypatch.setattr("rbmcli.pipeline.attempts.try_settings", note)
 
     tuned(settings={"seed": 5})
 

@@ -12,7 +12,7 @@ import pyarrow.csv
 import pytest
 
 from rbmcli.errors import DataError, LockedError, MismatchError, RbmcliError
-from rbmcli.pipeline import search
+from rbmcli.pipeline import attempts
 from rbmcli.progress import EpochReport, Progress
 from tests.lock_holder import held_by_another
 from tests.pipeline.searches import Script, set_clock, tuned
@@ -38,7 +38,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 def interrupt_in(monkeypatch: pytest.MonkeyPatch, trial: int, epoch: int) -> None:
     """Raise an interrupt at the end of an epoch of a trial, both counted from 1 and within this run."""
-    original, count = search.try_settings, [0]
+    original, count = attempts.try_settings, [0]
 
     class Interrupting(Progress):
         def __init__(self, listener: Progress) -> None:
@@ -53,7 +53,7 @@ def interrupt_in(monkeypatch: pytest.MonkeyPatch, trial: int, epoch: int) -> Non
         count[0] += 1
         return original(*arguments[:-1], Interrupting(arguments[-1]))
 
-    monkeypatch.setattr(search, "try_settings", try_settings)
+    monkeypatch.setattr(attempts, "try_settings", try_settings)
 
 
 # Going on.
@@ -155,7 +155,7 @@ def test_a_journal_whose_end_is_missing_is_gone_on_with(cut: int, unbroken: byte
 
 
 def test_nothing_lies_beside_a_journal_that_a_killed_run_could_leave(monkeypatch: pytest.MonkeyPatch) -> None:
-    original, seen = search.try_settings, set()
+    original, seen = attempts.try_settings, set()
 
     def try_settings(*arguments: Any) -> object:
         seen.update(path.name for path in Path().iterdir())
@@ -164,7 +164,7 @@ def test_nothing_lies_beside_a_journal_that_a_killed_run_could_leave(monkeypatch
     def no_link(*arguments: object) -> None:
         raise AssertionError("a link is made")
 
-    monkeypatch.setattr(search, "try_settings", try_settings)
+    monkeypatch.setattr(attempts, "try_settings", try_settings)
     monkeypatch.setattr(os, "symlink", no_link)
 
     tuned("best.toml", 2)
