@@ -142,7 +142,7 @@ def command(
         "progress": progress,
     }
     if dry_run:
-        from rbmcli.pipeline.plans import plan_predict
+        from rbmcli.pipeline.question_plans import plan_predict
 
         plan = plan_predict(model, history, asking.pairs, output, **given)
         tell_plan("predict", plan, running, progress)

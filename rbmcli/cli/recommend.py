@@ -93,7 +93,7 @@ def command(
         "progress": progress,
     }
     if dry_run:
-        from rbmcli.pipeline.plans import plan_recommend
+        from rbmcli.pipeline.question_plans import plan_recommend
 
         plan = plan_recommend(model, history, users, output, **given)
         tell_plan("recommend", plan, running, progress)

@@ -15,7 +15,8 @@ from rbmcli.pipeline.crossval_files import (
     fold_file,
 )
 from rbmcli.pipeline.crossval_input import CrossvalInput, read_crossval_input
-from rbmcli.pipeline.plans import Plan, PlannedOutput, answer_bytes, size_of, stands, training_plan
+from rbmcli.pipeline.plans import Plan, PlannedOutput, size_of, stands, training_plan
+from rbmcli.pipeline.question_plans import answer_bytes
 from rbmcli.pipeline.training_input import read_training
 from rbmcli.progress import PartProgress, Progress
 

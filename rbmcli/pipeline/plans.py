@@ -21,9 +21,7 @@ from rbmcli.config import (
     InputSettings,
     LevelSettings,
     NeighboursSettings,
-    PredictSettings,
     PrepareSettings,
-    RecommendSettings,
     TrainSettings,
     TuneSettings,
 )
@@ -39,32 +37,24 @@ from rbmcli.models.form import form_of
 from rbmcli.models.levelled import shape_of
 from rbmcli.models.plan import PLANS_KEPT
 from rbmcli.models.store import bytes_of
-from rbmcli.pipeline.answers import count_own
-from rbmcli.pipeline.asked_pairs import PAIRS_AT_ONCE
 from rbmcli.pipeline.asking import Model
 from rbmcli.pipeline.calibrate import calibrate_model
 from rbmcli.pipeline.evaluate_files import read_files
-from rbmcli.pipeline.history_by_user import RATINGS_AT_ONCE
-from rbmcli.pipeline.prediction_input import open_prediction_input
 from rbmcli.pipeline.prepared_files import check_output, is_single_file
 from rbmcli.pipeline.preparing import prepared
 from rbmcli.pipeline.ranking_input import RankingInput
-from rbmcli.pipeline.recommendation_input import open_recommendation_input
 from rbmcli.pipeline.training_input import TrainingInput, read_training
 from rbmcli.pipeline.tune import check_optuna, checked_journal, settings_of_trials
 from rbmcli.progress import Progress
 
-_SAMPLE_ROWS = 10_000
+SAMPLE_ROWS = 10_000
 _TOML_BYTES, _TRIAL_BYTES = 2_000, 15_000
 _FIGURES, _FIGURES_BYTES = 20, 5_000
 _COPIES_IN_TRAINING = 6
 """Parameters, the best of them, their mean, a copy that is measured, and two that the learner remembers."""
 
-_KERNEL_BYTES = 60_000_000
+KERNEL_BYTES = 60_000_000
 """What the kernels and their threads take once they are loaded."""
-
-_BLOCK_PAIRS = 1 << 20
-"""Pairs that are scored at once, by `predict` and `recommend`."""
 
 _BATCH_BYTES, _SORTED_BYTES = 25, 12
 """What a rating takes where plans of all mini-batches are kept, and beside kept ones where they are not."""
@@ -206,12 +196,12 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         if isinstance(given.settings, FactorizationSettings):
             of_item = given.settings.kept * (2 * given.settings.latent_factors + 2) * 4
             numbers += shape.items * of_item
-            memory += _KERNEL_BYTES + 3 * shape.items * of_item
+            memory += KERNEL_BYTES + 3 * shape.items * of_item
         if isinstance(given.settings, AutoencoderSettings):
             sizes, by_user = given.settings.sizes, given.settings.rows == "user"
             of_columns = (shape.items if by_user else shape.users) * (2 * sizes[0] + sizes[-1] + 2) * 4
             numbers += of_columns + (0 if by_user else shape.items * (2 * sizes[0] + 1) * 4)
-            memory += _KERNEL_BYTES + _COPIES_IN_TRAINING * of_columns
+            memory += KERNEL_BYTES + _COPIES_IN_TRAINING * of_columns
         return {**facts, "settings": given.settings.as_dict()}, numbers, memory
     ways = candidates(given.rbm_settings, shape)
     largest, numbers = 0, 0
@@ -227,65 +217,7 @@ def training_plan(given: TrainingInput, settings: AnyTrainSettings) -> tuple[dic
         "ways_to_try_first": len(ways),
         "settings": ways[0].as_dict() if len(ways) == 1 else settings.as_dict(),
     }
-    return facts, numbers, memory + _KERNEL_BYTES + largest
-
-
-def plan_predict(
-    model: Model,
-    history: Source,
-    pairs: Source | None,
-    output: Target,
-    *,
-    output_format: str,
-    also_rated: Source | None,
-    settings: PredictSettings,
-    input_settings: InputSettings,
-    progress: Progress,
-) -> Plan:
-    """Return what `predict` would do, with the parameters of that; raises as it does."""
-    check_target(output, [model, history, pairs, also_rated])
-    opened = open_prediction_input(model, history, pairs, also_rated, settings, input_settings, progress)
-    with opened as given:
-        asked, ratings = given.asked, given.question.history
-        rows, levels = asked.rows, len(given.question.model.model.levels)
-        own = 0 if settings.keep_own else sum(count_own(ratings, each) for each in asked.questions())
-        first = next((each.table for each in asked.pieces(None) if each.table.num_rows), asked.first.table)
-        facts = {"pairs": rows, "users": asked.users, "in_the_history": own}
-        size = size_of(first, rows, format_of(output_format, output))
-        at_once, rated = min(rows, PAIRS_AT_ONCE), min(ratings.rows, RATINGS_AT_ONCE)
-    per_row = ROW_BYTES + 4 * levels * (3 if settings.probabilities else 1)
-    size += rows * answer_bytes(levels * settings.probabilities)
-    memory = peak_memory() + _KERNEL_BYTES + at_once * per_row + rated * ROW_BYTES
-    return Plan(facts, [PlannedOutput(str(output), rows, size, stands(output))], memory)
-
-
-def plan_recommend(
-    model: Model,
-    history: Source,
-    users: Source | None,
-    output: Target,
-    *,
-    output_format: str,
-    also_rated: Source | None,
-    settings: RecommendSettings,
-    input_settings: InputSettings,
-    progress: Progress,
-) -> Plan:
-    """Return what `recommend` would do, with the parameters of that; raises as it does."""
-    check_target(output, [model, history, users, also_rated])
-    opened = open_recommendation_input(model, history, users, also_rated, settings, input_settings, progress)
-    with opened as given:
-        asked, ratings = given.wish.model.model, given.wish.history
-        n_users, n_items = len(given.users), len(asked.item_ids)
-        rows = n_users * min(settings.top, n_items)
-        tables = (ratings.read(span)[0].select(["user", "item"]) for span in ratings.cut(ratings.users))
-        table = next(tables, pa.table({"user": [], "item": []})).slice(0, _SAMPLE_ROWS)
-        size = size_of(table, rows, format_of(output_format, output)) + 5 * rows
-        rated = min(ratings.rows, RATINGS_AT_ONCE)
-    scored = min(n_users * n_items, _BLOCK_PAIRS) * (ROW_BYTES + 4 * len(asked.levels))
-    memory = peak_memory() + _KERNEL_BYTES + scored + rated * ROW_BYTES
-    written = [PlannedOutput(str(output), rows, size, stands(output))]
-    return Plan({"users": n_users, "items": n_items}, written, memory)
+    return facts, numbers, memory + KERNEL_BYTES + largest
 
 
 def plan_tune(
@@ -355,18 +287,13 @@ def plan_evaluate(
     return Plan(facts, written, peak_memory() + rows * ROW_BYTES)
 
 
-def answer_bytes(levels: int) -> int:
-    """Return about what a prediction takes in a file, with the probabilities of so many levels."""
-    return 5 + 4 * (levels + 1) * (levels > 0)
-
-
 def _planned(name: str, table: pa.Table, rows: int, file_format: str) -> PlannedOutput:
     return PlannedOutput(name, rows, size_of(table, rows, file_format), stands(name))
 
 
 def size_of(table: pa.Table, rows: int, file_format: str) -> int:
     """Return about the bytes of a file of so many rows like those of a table."""
-    sample = table.slice(0, _SAMPLE_ROWS)
+    sample = table.slice(0, SAMPLE_ROWS)
     if not sample.num_rows:
         return 0
     file = io.BytesIO()
