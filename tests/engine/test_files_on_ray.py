@@ -17,6 +17,7 @@ from rbmcli.pipeline import asked_pairs, recommendation_input
 from tests.small_ratings import dated, quick, tastes
 
 TABLE = dated(tastes(40, 15))
+JOINT = quick(epochs=4, batch_size=8, average_every=2, workers=2, validation="holdout")
 
 
 @pytest.fixture
@@ -116,3 +117,41 @@ def test_a_node_that_dies_in_the_midst_of_predicting_changes_no_byte(model: Path
 
     assert done.returncode == 0, done.stderr
     assert (model.parent / "there").read_bytes() == here.read_bytes()
+
+
+_A_NODE_DIES_IN_TRAINING = """
+import sys
+from pathlib import Path
+from ray.cluster_utils import Cluster
+import rbmcli
+from rbmcli.engine import open_engine
+from rbmcli.progress import Progress
+from tests.engine.test_files_on_ray import JOINT, TABLE
+
+folder, told = Path(sys.argv[1]), []
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
+
+class Killer(Progress):
+    '''Ends a node, with the member of the crew that is there, after the first epoch.'''
+
+    def epoch(self, report):
+        if report.epoch == 1:
+            cluster.remove_node(nodes[0], allow_graceful=False)
+            cluster.add_node(num_cpus=1)
+
+with open_engine("ray", cluster.address, workers=2, tell=told.append) as engine:
+    rbmcli.train(TABLE, folder / "there", settings=JOINT, engine=engine, progress=Killer())
+cluster.shutdown()
+assert told, "no member was lost"
+"""
+
+
+def test_a_node_that_dies_with_a_member_of_a_crew_changes_no_byte_of_the_model(tmp_path: Path) -> None:
+    rbmcli.train(TABLE, tmp_path / "here", settings=JOINT)
+
+    command = [sys.executable, "-c", _A_NODE_DIES_IN_TRAINING, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=180)
+
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "there").read_bytes() == (tmp_path / "here").read_bytes()
