@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -18,6 +19,7 @@ from rbmcli.data.external_sort import SortedRows, sorted_by_user
 from rbmcli.data.fingerprints import LEVELS, Fingerprint
 from rbmcli.data.ids import IdIndex
 from rbmcli.data.intake import Source, read_ratings
+from rbmcli.data.outputs import local_path
 from rbmcli.data.streaming import RatingsPieces, open_ratings
 from rbmcli.models.rating_model import RatingModel
 from rbmcli.pipeline.history_by_user import NO_DUPLICATES, HistoryByUser, Terms
@@ -25,6 +27,9 @@ from rbmcli.progress import HeldBack, Progress
 
 _MOST_IN_MEMORY = 1 << 24
 """Ratings, in no order, that are sorted in memory."""
+
+_LARGE_FILE = 1 << 28
+"""Bytes of a file that is not Parquet, which does not tell its rows."""
 
 _SORTING_BYTES = 1 << 30
 _ROW = "row"
@@ -157,6 +162,9 @@ def _of_rows(
         with open_ratings(source, settings, HeldBack(progress)) as opened:
             if opened.rows > _MOST_IN_MEMORY:
                 return _of_many_rows(model, opened, settings, progress, stack)
+    elif _is_large(source):
+        with open_ratings(source, settings, progress) as opened:
+            return _of_many_rows(model, opened, settings, progress, stack)
     read = read_ratings(source, settings, progress, model.levels)
     terms = _terms(model, read.where, settings)
     assigner = terms.assigner()
@@ -169,6 +177,12 @@ def _of_rows(
     if not rows.rows:
         survey.add(rows.schema.empty_table())
     return survey.finish(rows, read.metadata)
+
+
+def _is_large(source: Source) -> bool:
+    """Return whether an input is a file of this machine that is large, of whatever format."""
+    path = local_path(source) if isinstance(source, str | os.PathLike) else None
+    return path is not None and path.is_file() and path.stat().st_size > _LARGE_FILE
 
 
 def _sorted(terms: Terms, tables: Iterator[pa.Table], schema: pa.Schema) -> Any:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import rbmcli
 from rbmcli.config import InputSettings, PredictSettings, RecommendSettings
 from rbmcli.data import by_user
+from rbmcli.data.writing import write_to
 from rbmcli.engine.local import LocalEngine
 from rbmcli.errors import DataError, MismatchError
 from rbmcli.pipeline import (
@@ -190,6 +191,25 @@ def test_duplicates_of_a_large_history_are_settled_as_those_of_a_small_one(
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     counts = [[line.split(": ")[1] for line in each.told if "duplicate" in line] for each in told]
     assert counts[0] == counts[1] != []
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "arrow"])
+def test_a_large_history_of_another_format_is_sorted_by_way_of_files_too(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, chosen = trained("user"), InputSettings(duplicates="last")
+    twice = shuffled(pa.concat_tables([history(), ratings(seed=8)]))
+    path = tmp_path / f"h.{ending}"
+    with path.open("wb") as file:
+        write_to(twice, file, ending)
+    rbmcli.predict(model, path, pairs_to_ask(), tmp_path / "a", input_settings=chosen)
+
+    in_small_pieces(monkeypatch, 7, sorting=400)
+    monkeypatch.setattr(history_survey, "_LARGE_FILE", 0)
+    monkeypatch.setattr(history_survey, "read_ratings", None)
+    rbmcli.predict(model, path, pairs_to_ask(), tmp_path / "b", input_settings=chosen)
+
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 def test_the_first_duplicate_of_a_large_history_is_named_as_in_a_small_one(
