@@ -9,29 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Generic, TypeVar
+from typing import Any, TypeVar
+
+from rbmcli.models.crews import Crew
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 Part = TypeVar("Part")
-Member = TypeVar("Member")
-
-
-class Crew(ABC, Generic[Member]):
-    """Members that were each made of a part of some data, where they work, and keep it."""
-
-    @abstractmethod
-    def each(self, work: Callable[[Member, Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Let each member do its task, and return what they give, in the order of the parts.
-
-        Parameters
-        ----------
-        work : callable
-            Given a member and its task. It must not change the member in a way that later work depends on: a
-            member that was lost is made again, and does its task again.
-        tasks : sequence
-            As many as there are members.
-        """
 
 
 class Engine(ABC):
@@ -64,7 +48,5 @@ class Engine(ABC):
         """
 
     @abstractmethod
-    def crew(
-        self, make: Callable[[Part], Member], parts: Sequence[Part]
-    ) -> AbstractContextManager[Crew[Member]]:
+    def crew(self, make: Callable[[Part], Any], parts: Sequence[Part]) -> AbstractContextManager[Crew]:
         """Return a crew with a member for each part, made by `make(part)`; it is dismissed with the block."""

@@ -3,20 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from typing import Any
 
-from rbmcli.engine.interface import Crew, Engine, Member, Part, Result, Task
-
-
-class LocalCrew(Crew[Member]):
-    """Members that are objects of this process."""
-
-    def __init__(self, members: list[Member]) -> None:
-        self._members = members
-
-    def each(self, work: Callable[[Member, Task], Result], tasks: Sequence[Task]) -> list[Result]:
-        """Let each member do its task, and return what they give."""
-        return [work(member, task) for member, task in zip(self._members, tasks, strict=True)]
+from rbmcli.engine.interface import Engine, Part, Result, Task
+from rbmcli.models.crews import Crew, crew_here
 
 
 class LocalEngine(Engine):
@@ -36,10 +27,9 @@ class LocalEngine(Engine):
         """Do each task when its result is asked for."""
         return map(work, tasks)
 
-    @contextmanager
-    def crew(self, make: Callable[[Part], Member], parts: Sequence[Part]) -> Iterator[Crew[Member]]:
-        """Yield a crew of this process."""
-        yield LocalCrew([make(part) for part in parts])
+    def crew(self, make: Callable[[Part], Any], parts: Sequence[Part]) -> AbstractContextManager[Crew]:
+        """Return a crew of this process."""
+        return crew_here(make, parts)
 
 
 LOCAL = LocalEngine()

@@ -18,10 +18,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from rbmcli.engine.interface import Crew, Engine, Member, Part, Result, Task
+from rbmcli.engine.interface import Engine, Part, Result, Task
 from rbmcli.engine.ray_jobs import Job, Outcome, Tell, outcome_of, packed, ray, unpacked_call
 from rbmcli.engine.threads import use_threads
 from rbmcli.errors import UsageError
+from rbmcli.models.crews import Crew
 
 _SECONDS_TO_ANSWER = 5.0
 
@@ -46,19 +47,17 @@ class _MadeOnce:
         return outcome_of(work, self._made.result, task)
 
 
-class _RayCrew(Crew[Member]):
+class _RayCrew(Crew):
     """Members that are actors; one that is lost is made again of its part."""
 
-    def __init__(
-        self, make: Callable[[Part], Member], parts: Sequence[Part], threads: int, tell: Tell
-    ) -> None:
+    def __init__(self, make: Callable[[Part], Any], parts: Sequence[Part], threads: int, tell: Tell) -> None:
         self._make, self._threads, self._tell = ray.put(packed(make)), threads, tell
         self._parts = [ray.put(packed(part)) for part in parts]
         options = {"num_cpus": threads, "max_restarts": 0, "scheduling_strategy": "SPREAD"}
         self._actor = ray.remote(**options)(_MadeOnce)
         self._members = [self._made(place) for place in range(len(parts))]
 
-    def each(self, work: Callable[[Member, Task], Result], tasks: Sequence[Task]) -> list[Result]:
+    def each(self, work: Callable[[Any, Task], Result], tasks: Sequence[Task]) -> list[Result]:
         """Let each member do its task; one object that is the task of several is sent once.
 
         Arrays of tasks are read-only for the members.
@@ -82,6 +81,7 @@ class _RayCrew(Crew[Member]):
         is_first = True
 
         def begin() -> Any:
+            """Begin the task; another time, by a member that is made anew."""
             nonlocal is_first
             if not is_first:
                 ray.kill(self._members[place])
@@ -119,6 +119,7 @@ class RayEngine(Engine):
         remote = ray.remote(num_cpus=self._threads, max_retries=0, scheduling_strategy="SPREAD")(_do)
 
         def job(task: Task) -> Job:
+            """Begin a task."""
             sent = ray.put(packed(task))
             return Job(lambda: remote.remote(shared, sent, self._threads), self._tell)
 
@@ -135,7 +136,7 @@ class RayEngine(Engine):
                 ray.cancel(left.reference, force=True)
 
     @contextmanager
-    def crew(self, make: Callable[[Part], Member], parts: Sequence[Part]) -> Iterator[Crew[Member]]:
+    def crew(self, make: Callable[[Part], Any], parts: Sequence[Part]) -> Iterator[Crew]:
         """Yield a crew of actors."""
         has = int(ray.cluster_resources().get("CPU", 0))
         if len(parts) * self._threads > has:
@@ -143,7 +144,7 @@ class RayEngine(Engine):
                 f"--workers {len(parts)}: the cluster has {has} CPUs, expected {self._threads} for each",
                 hint="give fewer --workers, or a larger cluster",
             )
-        crew: _RayCrew[Member] = _RayCrew(make, parts, self._threads, self._tell)
+        crew = _RayCrew(make, parts, self._threads, self._tell)
         try:
             yield crew
         finally:

@@ -63,6 +63,7 @@ def packed(thing: Any) -> bytes:
 
 
 def unpacked_call(function: bytes, given: bytes) -> Any:
+    """Call a function with what it is given, both as `packed` returns them."""
     return pickle.loads(function)(pickle.loads(given))
 
 

@@ -1,6 +1,6 @@
 """Who learns together: members that each hold a part of the rows, wherever they work.
 
-What is said here of a crew is as much as training needs to know; the engines have crews of this kind.
+Engines have crews of this kind, wherever their workers are.
 """
 
 from __future__ import annotations
@@ -14,10 +14,19 @@ from rbmcli.errors import UsageError
 
 
 class Crew(Protocol):
-    """Members that were each made of a part of some data, and keep it."""
+    """Members that were each made of a part of some data, where they work, and keep it."""
 
     def each(self, work: Callable[[Any, Any], Any], tasks: Sequence[Any]) -> list[Any]:
-        """Let each member do its task, and return what they give, in the order of the parts."""
+        """Let each member do its task, and return what they give, in the order of the parts.
+
+        Parameters
+        ----------
+        work : callable
+            Given a member and its task. It must not change the member in a way that later work depends on: a
+            member that was lost is made again, and does its task again.
+        tasks : sequence
+            As many as there are members.
+        """
 
 
 MakeCrew = Callable[[Callable[[Any], Any], Sequence[Any]], AbstractContextManager[Crew]]

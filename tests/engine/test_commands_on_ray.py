@@ -12,8 +12,9 @@ import pytest
 
 import rbmcli
 from rbmcli.config import TuneSettings
-from rbmcli.engine import LOCAL, Crew, Engine, LocalEngine, open_engine
+from rbmcli.engine import LOCAL, Engine, LocalEngine, open_engine
 from rbmcli.errors import DivergenceError, UsageError
+from rbmcli.models.crews import Crew
 from rbmcli.pipeline.crossval import crossval
 from rbmcli.pipeline.tune import tune
 from tests.engine.work import die_once

@@ -38,6 +38,7 @@ def text_pieces(source: InputFile, layout: TextLayout, rows_at_once: int) -> Ite
         return next(carefully[0])
 
     def reader(rows_before: int, count: int) -> Callable[[], RawTable]:
+        """Return what reads a piece again."""
         return lambda: read_again(rows_before, count)
 
     try:
